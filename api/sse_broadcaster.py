@@ -105,6 +105,14 @@ class SseBroadcaster:
 
     def _changes(self, record: ReplyRecord) -> dict[ScopeKey, Change]:
         """Scope → its change. A change of a whole tenant has an empty organization."""
+        try:
+            return self._decoded_changes(record)
+        except Exception as error:  # noqa: BLE001 - one odd record must not keep others from the streams
+            reason = str(error) if isinstance(error, InteractionsError) else type(error).__name__
+            _log.warning("gateway.result_unreadable", reason=reason)
+            return {}
+
+    def _decoded_changes(self, record: ReplyRecord) -> dict[ScopeKey, Change]:
         result = self._result(record)
         tags = result.get("invalidates") or []
         if not tags:
@@ -118,13 +126,9 @@ class SseBroadcaster:
         return changes
 
     def _result(self, record: ReplyRecord) -> dict[str, Any]:
-        try:
-            if record.partition >= FIRST_PARTITION:
-                return decode_event(record.value, self._decoder)
-            return self._decoder.decode(record.value)[1]
-        except InteractionsError as error:
-            _log.warning("gateway.result_unreadable", reason=str(error))
-            return {}
+        if record.partition >= FIRST_PARTITION:
+            return decode_event(record.value, self._decoder)
+        return self._decoder.decode(record.value)[1]
 
     def subscribe(
         self, scope: ScopeKey, last_event_id: str | None

@@ -14,7 +14,7 @@ import structlog
 from api.principal import Principal
 from runtime.gateway_settings import GatewaySettings
 from schemas.errors import InteractionsError, NeedsAuth, Retry, Stop
-from schemas.values import UUID_PATTERN
+from schemas.values import UUID_PATTERN, attribute_text
 
 _log = structlog.get_logger("gateway")
 _UUID: Final = re.compile(UUID_PATTERN)
@@ -167,8 +167,11 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
     if not isinstance(features, list) or len(features) > _MAX_FEATURES:
         raise NeedsAuth(f"The token's claim features must be a list of at most {_MAX_FEATURES} names.")
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= 100 or not _storable(subject):
-        raise NeedsAuth("The token's claim sub must be a text of 1 to 100 characters.")
+    if not isinstance(subject, str) or not 0 < len(subject) <= 100 or not _is_attribute(subject):
+        raise NeedsAuth(
+            "The token's claim sub must be a text of 1 to 100 characters, without control characters and"
+            " without white space at its ends."
+        )
     expires_at = claims.get("exp")
     # RFC 7519, section 2: a NumericDate is a JSON number.
     if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or expires_at >= _YEAR_10000:
@@ -182,6 +185,11 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
     )
 
 
-def _storable(text: str) -> bool:
-    """False for NUL, which Postgres cannot store, and lone surrogates, which UTF-8 cannot encode."""
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+def _is_attribute(text: str) -> bool:
+    """Check that a text can be a CloudEvents attribute: the subject is the ``actorid`` of commands."""
+    try:
+        attribute_text(text)
+    except ValueError:
+        return False
+    # UTF-8 cannot encode lone surrogates.
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

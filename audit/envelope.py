@@ -12,7 +12,7 @@ from audit.cloudevent import CloudEvent, DecodeNamed, headers_of, is_binary, rea
 from audit.command_data import COMMANDS, read_data
 from audit.command_fields import LOWER_UUID, InvalidField, is_attribute_text, read_instant
 from audit.history import Record
-from audit.instants import FIVE_MINUTES
+from audit.instants import EARLIEST, FIVE_MINUTES, LATEST
 
 _PREFIX: Final = "customers."
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
@@ -54,8 +54,8 @@ class Parsed:
 
     @property
     def now(self) -> int:
-        """Append time of the record in µs: the clock of every rule."""
-        return self.record.timestamp_ms * 1000
+        """Append time of the record in µs, within the valid range: the clock of every rule."""
+        return min(max(self.record.timestamp_ms * 1000, EARLIEST), LATEST - 1000)
 
     @property
     def made(self) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from schemas.instants import from_epoch_ms
+
 
 def relative(moment: datetime, now: datetime) -> str:
     """``in 3 h``, ``2 days ago``: the largest unit that fits, rounded down."""
@@ -26,5 +28,5 @@ def absolute(moment: datetime) -> str:
 
 def clock(timestamp_ms: int) -> str:
     """A record timestamp as ``2026-03-02 09:15:00.123`` in UTC."""
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    moment = from_epoch_ms(timestamp_ms)
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{timestamp_ms % 1000:03d}"

@@ -120,12 +120,26 @@ def repeated(command: Command | Refused, first: JournalEntry) -> Decision:
 def problem(rejection: Reject) -> dict[str, Any]:
     """Convert a rejection to ``schemas.outcomes.Problem`` with all members present."""
     members: dict[str, Any] = rejection.problem()
+    members["detail"] = _storable(rejection.detail)
     members["errors"] = [
-        {"code": error.code, "detail": error.detail, "pointer": error.pointer, "attribute": error.attribute}
+        {
+            "code": error.code,
+            "detail": _storable(error.detail),
+            "pointer": error.pointer and _storable(error.pointer),
+            "attribute": error.attribute and _storable(error.attribute),
+        }
         for error in rejection.errors
     ]
     members["currentVersion"] = rejection.current_version if isinstance(rejection, VersionConflict) else None
     return members
+
+
+def _storable(text: str) -> str:
+    """Replace NUL characters, which the name of a field in refused data may contain.
+
+    Hazard: Postgres stores the escape of NUL in a JSON column, but fails whenever it reads a member of it.
+    """
+    return text.replace("\x00", "\ufffd")
 
 
 def warning(code: str, detail: str, field: str | None = None) -> dict[str, Any]:

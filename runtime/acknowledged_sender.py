@@ -10,8 +10,9 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException
 
 from runtime.kafka import make_producer
+from runtime.produce import OF_A_RECORD
 from runtime.settings import Settings
-from schemas.errors import Retry
+from schemas.errors import Reject, Retry
 from schemas.outgoing_record import OutgoingRecord
 
 _SECONDS: Final = 10.0
@@ -36,13 +37,16 @@ class AcknowledgedSender:
 
         :returns: (topic without prefix, partition) → offset after the last of these records.
         :raises Retry: a record was not acknowledged in time; it may still have been written.
+        :raises Reject: ``unpublishable``: the client or the broker refuses a record for good. Others of the
+            same call may have been written.
         """
         failures: list[str] = []
+        refused: list[str] = []
         ends: dict[tuple[str, int], int] = {}
 
         def delivered(topic: str, error: KafkaError | None, message: Any) -> None:
             if error is not None:
-                failures.append(error.name())
+                (refused if error.code() in OF_A_RECORD else failures).append(error.name())
                 return
             place = topic, message.partition()
             ends[place] = max(ends.get(place, 0), message.offset() + 1)
@@ -64,10 +68,14 @@ class AcknowledgedSender:
                     )
             except (KafkaException, BufferError) as error:
                 self._producer = None
+                if isinstance(error, KafkaException) and error.args[0].code() in OF_A_RECORD:
+                    raise _unpublishable(error.args[0].name()) from error
                 raise Retry(
                     "Kafka is not accepting records (producer queue full or broker unavailable)", after=2.0
                 ) from error
             left = producer.flush(self._timeout + 1.0)
+            if refused and not left:
+                raise _unpublishable(refused[0])
             if left or failures:
                 # Hazard: purge, or the remaining records would be sent later and unobserved.
                 producer.purge()
@@ -76,3 +84,9 @@ class AcknowledgedSender:
                     f"Kafka did not acknowledge all records: {', '.join(set(failures)) or 'timeout'}", 2.0
                 )
         return ends
+
+
+def _unpublishable(error: str) -> Reject:
+    return Reject(
+        "unpublishable", f"Kafka refuses a record for good ({error}); sending it again does not help."
+    )

@@ -11,6 +11,18 @@ from schemas.outgoing_record import OutgoingRecord
 
 _WAIT_SECONDS: Final = 0.1
 
+#: Errors about one record: the same every time it is sent.
+OF_A_RECORD: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError._INVALID_ARG,  # noqa: SLF001 - the only name it has
+    }
+)
+
 #: Called once per record, with an error if it was not delivered, and with its message.
 OnDelivery = Callable[[KafkaError | None, Any], None]
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from confluent_kafka.schema_registry import SchemaRegistryClient, SchemaRegistryError
 
+from runtime.bounded_call import CallTimeout, within
 from runtime.registry import make_registry
 from runtime.settings import Settings
 from schemas.avro_codec import FetchSchema
 from schemas.errors import Reject, Retry
 
-_NOT_FOUND: Final = 404
+#: Answers about one id, which another request does not change.
+_UNKNOWN: Final = frozenset({400, 404, 410, 422})
 _SECONDS: Final = 5.0
 
 
@@ -24,10 +27,16 @@ def make_fetch(settings: Settings) -> FetchSchema:
     :raises Stop: no registry URL is set.
     """
     # No retries here: the caller has its own backoff.
-    registry = make_registry(settings, **{"max.retries": 0, "timeout": _SECONDS})
+    connect = partial(make_registry, settings, **{"max.retries": 0, "timeout": _SECONDS})
+    clients = [connect()]
 
     def fetch(schema_id: int) -> str | None:
-        return _ask(registry, schema_id)
+        try:
+            # Hazard: the client's timeout is per read, so a registry that drips bytes never trips it.
+            return within(2 * _SECONDS, "get-schema", lambda: _ask(clients[0], schema_id))
+        except CallTimeout:
+            clients[0] = connect()
+            raise
 
     return fetch
 
@@ -36,7 +45,7 @@ def _ask(registry: SchemaRegistryClient, schema_id: int) -> str | None:
     try:
         schema = registry.get_schema(schema_id)
     except SchemaRegistryError as error:
-        if error.http_status_code == _NOT_FOUND:
+        if error.http_status_code in _UNKNOWN:
             return None
         raise Retry(
             f"the schema registry answered {error.http_status_code} for schema id {schema_id}"
@@ -44,6 +53,8 @@ def _ask(registry: SchemaRegistryClient, schema_id: int) -> str | None:
     except Exception as error:
         # The client does not wrap the exceptions of its HTTP library.
         raise Retry(f"the schema registry is unavailable: {type(error).__name__}") from error
-    if schema.schema_type != "AVRO" or schema.references or schema.schema_str is None:
+    if not isinstance(schema.schema_str, str):
+        raise Retry("the schema registry sent an answer without a schema")
+    if schema.schema_type != "AVRO" or schema.references:
         raise Reject("unusable_schema", f"schema {schema_id} is not a plain Avro schema")
     return schema.schema_str

@@ -14,6 +14,11 @@ from typing import Any, Final
 
 from schemas.errors import Stop
 
+
+class UnwritableError(Stop):
+    """A value does not match its schema; another value may."""
+
+
 #: ``(value, prefix) -> prefix + body``
 Write = Callable[[dict[str, Any], bytes], bytes]
 
@@ -187,11 +192,11 @@ class Writer:
         #: The compiled function; pass what it raises to ``explain``.
         self.write: Write = source.names["write"]
 
-    def explain(self, error: Exception) -> Stop:
+    def explain(self, error: Exception) -> UnwritableError:
         """Convert a failure of ``write`` (a value that does not match the schema) to a readable error."""
         where = self._field_of(error.__traceback__)
         what = f"{type(error).__name__}: {error}" if isinstance(error, TypeError) else type(error).__name__
-        return Stop(f"a value cannot be written as {self._fullname}: at {where or '/'}, {what}")
+        return UnwritableError(f"a value cannot be written as {self._fullname}: at {where or '/'}, {what}")
 
     def _field_of(self, traceback: TracebackType | None) -> str:
         while traceback is not None:

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_EARLIEST_MS: Final = int(EARLIEST.timestamp()) * 1000
+_LATEST_MS: Final = int(LATEST.timestamp()) * 1000 - 1
 _TWO: Final = tuple(f"{number:02}" for number in range(60))
 #: ``date-time`` of RFC 3339 section 5.6. Group 1 is a leap second, group 2 the offset.
 _RFC3339: Final = re.compile(
@@ -69,8 +71,12 @@ def _from_text(text: str) -> datetime:
 
 
 def from_epoch_ms(milliseconds: int) -> datetime:
-    """Convert a Kafka record timestamp (milliseconds since 1970) to an instant."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    """Convert a Kafka record timestamp (milliseconds since 1970) to an instant from 1900 to 2199.
+
+    A time outside counts as the nearest one inside. Hazard: of a topic that had CreateTime before, the
+    publishers chose the timestamps, up to 2**63.
+    """
+    return datetime.fromtimestamp(min(max(milliseconds, _EARLIEST_MS), _LATEST_MS) / 1000, UTC)
 
 
 @lru_cache(maxsize=8_192)

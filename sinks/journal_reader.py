@@ -10,8 +10,9 @@ a bound in between could separate such a pair.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from msgspec import structs
@@ -26,6 +27,8 @@ WHERE j.xid >= %s AND j.xid < %s AND j.position > %s AND j.position <= %s AND j.
 ORDER BY j.position
 """  # noqa: S608 - our own column names
 _LAST: Final = 2**63 - 1
+#: Converts a row of ``ENTRY``.
+Decode = Callable[[Sequence[Any]], JournalEntry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +63,33 @@ def snapshot_xmin(connection: Connection) -> int:
 
 
 def read_between(
-    connection: Connection, start: JournalPosition, end: JournalPosition, size: int
+    connection: Connection,
+    start: JournalPosition,
+    end: JournalPosition,
+    size: int,
+    decode: Decode = entry_of,
 ) -> Iterator[Chunk]:
     """Yield the rows that are published at ``end`` and were not at ``start``, chunk by chunk."""
+    read = partial(read_window, connection, decode=decode)
     if start.ceiling is not None and (start.floor, start.ceiling) == (end.floor, end.ceiling):
-        yield from read_window(connection, start, size, end.position)
+        yield from read(start, size, end.position)
         return
     floor = start.floor
     if start.ceiling is not None:
-        yield from read_window(connection, start, size)
+        yield from read(start, size)
         floor = start.ceiling
     if floor < end.floor:
-        yield from read_window(connection, JournalPosition(floor, end.floor), size)
+        yield from read(JournalPosition(floor, end.floor), size)
     if end.ceiling is not None:
-        yield from read_window(connection, JournalPosition(end.floor, end.ceiling), size, end.position)
+        yield from read(JournalPosition(end.floor, end.ceiling), size, end.position)
 
 
 def read_window(
-    connection: Connection, start: JournalPosition, size: int, last: int = _LAST
+    connection: Connection,
+    start: JournalPosition,
+    size: int,
+    last: int = _LAST,
+    decode: Decode = entry_of,
 ) -> Iterator[Chunk]:
     """Yield the unpublished rows of the window of ``start`` (``ceiling`` must be set), chunk by chunk.
 
@@ -85,6 +97,7 @@ def read_window(
 
     :param size: rows per chunk, and relabeled entities.
     :param last: position of the last row.
+    :param decode: must not raise for a row that the others should not wait for.
     """
     assert start.ceiling is not None
     at = start
@@ -92,17 +105,19 @@ def read_window(
         cursor.itersize = size
         cursor.execute(_ROWS_SQL, (start.floor, start.ceiling, start.position, last))
         while rows := cursor.fetchmany(size):
-            for chunk in _chunks(rows, at, size):
+            for chunk in _chunks(rows, at, size, decode):
                 at = chunk.end
                 yield chunk
 
 
-def _chunks(rows: Iterable[tuple[Any, ...]], at: JournalPosition, size: int) -> Iterator[Chunk]:
+def _chunks(
+    rows: Iterable[tuple[Any, ...]], at: JournalPosition, size: int, decode: Decode = entry_of
+) -> Iterator[Chunk]:
     """Put rows into one chunk, but one that relabels many entities into several of its own."""
     entries: list[JournalEntry] = []
     done, published = at.position, at.relabeled
     for row in rows:
-        position, entry = row[0], entry_of(row[1:])
+        position, entry = row[0], decode(row[1:])
         if not isinstance(entry.facts, Facts) or not entry.facts.relabeled:
             entries.append(entry)
         else:

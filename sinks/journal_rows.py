@@ -9,7 +9,7 @@ import msgspec
 import orjson
 from msgspec.structs import astuple
 
-from domain.journal import Facts, JournalEntry, OldFacts, deleted_version, published_count
+from domain.journal import NOTHING, Facts, JournalEntry, OldFacts, deleted_version, published_count
 from sinks import tables
 from sinks.bulk_insert import BulkInsert
 from sinks.column_types import column_types
@@ -53,3 +53,9 @@ def entry_of(row: Sequence[Any]) -> JournalEntry:
     else:
         found = OldFacts(result=orjson.loads(result), undo=orjson.loads(undo) if undo is not None else None)
     return JournalEntry(*(*columns, found))
+
+
+def entry_without_facts(row: Sequence[Any]) -> JournalEntry:
+    """Convert a row of ``ENTRY`` whose facts cannot be read: the entry changes nothing."""
+    *columns, _, _, _ = row
+    return JournalEntry(*(*columns, NOTHING))

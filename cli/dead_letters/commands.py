@@ -22,6 +22,7 @@ from cli.topics.record_view import RecordView, make_decoder
 from runtime.dead_letters import DeadLetter, read_dead_letter, replays_of
 from runtime.settings import Settings, load_settings
 from schemas.errors import Reject
+from schemas.instants import from_epoch_ms
 from schemas.topics import COMMANDS, DEAD_LETTERS
 
 _EXAMPLES = """
@@ -89,7 +90,7 @@ def list_dead_letters(
     rows.add_column("replays", justify="right")
     now = datetime.now(UTC)
     for dead_letter in newest:
-        when = relative(datetime.fromtimestamp(dead_letter.record.timestamp_ms / 1000, UTC), now)
+        when = relative(from_epoch_ms(dead_letter.record.timestamp_ms), now)
         at = f"{dead_letter.failed_at[0]} {dead_letter.failed_at[1]}:{dead_letter.failed_at[2]}"
         rows.add_row(
             dead_letter.id,

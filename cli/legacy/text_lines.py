@@ -65,7 +65,7 @@ class TextLines(Iterator[str]):
             if start[:2] in UTF_16:
                 file.seek(0)
                 with io.TextIOWrapper(file, "utf-16", errors="replace", newline="") as texts:
-                    for line in texts:
+                    while line := texts.readline(LONGEST):
                         yield self._clean(line)
                 return
             file.seek(3 if start == b"\xef\xbb\xbf" else 0)

@@ -17,6 +17,8 @@ from schemas.topics import COMMANDS
 
 _CHUNK: Final = 1 << 18
 _QUEUED_CHUNKS: Final = 8
+#: Longest line in bytes, several times the longest command. Of a longer one only the begin is kept.
+LONGEST_LINE: Final = 16 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -51,6 +53,8 @@ def check_line(number: int, raw: bytes) -> InputCommand | Unsendable | None:
     Only a line that is not JSON or has no key is refused here. The applier validates everything else, so
     a command gets the same outcome from every publisher.
     """
+    if len(raw) > LONGEST_LINE:
+        return Unsendable(number, "too_large", f"the line is longer than {LONGEST_LINE} bytes")
     line = raw.strip(b" \t\r\n")
     if not line:
         return None
@@ -120,9 +124,12 @@ class LineReader:
             while piece := _read_some(self._stream):
                 if first:
                     piece, first = piece.removeprefix(_BOM), False
-                *lines, rest = (rest + piece).split(b"\n")
+                begin, *lines = piece.split(b"\n")
+                if len(rest) <= LONGEST_LINE:
+                    rest += begin
                 if lines:
-                    self._pieces.put(lines)
+                    self._pieces.put([rest, *lines[:-1]])
+                    rest = lines[-1]
             if rest:
                 self._pieces.put([rest])
         except Exception as error:  # noqa: BLE001 - raised again in the caller's thread

@@ -23,9 +23,12 @@ from connectors.store.warnings import SyncWarning, lock_warnings
 from connectors.sync.mirror_events import mapping_changed
 from connectors.sync.resolution import resolve
 from runtime.connector_settings import ConnectorSettings
-from runtime.postgres import Connection
+from runtime.isolation_limit import IsolationLimit
+from runtime.outages import AskedToStopError
+from runtime.postgres import Connection, sqlstate_of
 from runtime.retrying_connection import RetryingConnection
 from runtime.settings import Settings
+from schemas.errors import Stop
 from schemas.instants import parse_instant
 from schemas.integration_decisions import (
     DECISION_TYPES,
@@ -80,6 +83,8 @@ class DecisionHandler:
         operations: ProviderOperations | None = None,
     ) -> None:
         self._connection = RetryingConnection(settings, "connectors", "decide", stop)
+        self._stop = stop
+        self._limit = IsolationLimit()
         self._events = events
         self._wake = wake
         chosen = connectors or ConnectorSettings()
@@ -89,12 +94,25 @@ class DecisionHandler:
     def __call__(self, messages: Sequence[Message]) -> None:
         """Execute the decisions; return once they are committed and their outcomes are published.
 
-        A record that is not a decision is logged and skipped.
+        A record that is not a decision is logged and skipped; so is one whose execution fails unexpectedly.
 
+        :raises Stop: too many decisions fail.
         :raises AskedToStopError: the role is stopping; the decision was not executed.
         """
         for headers, value in messages:
-            self._connection.run(lambda connection, h=headers, v=value: self._decide(connection, h, v))  # type: ignore[misc]
+            try:
+                self._connection.run(lambda connection, h=headers, v=value: self._decide(connection, h, v))  # type: ignore[misc]
+            except (AskedToStopError, Stop):
+                raise
+            except Exception as error:
+                if self._stop.is_set():
+                    raise  # perhaps an effect of the end; the decision is read once more
+                self._limit.isolate(error)
+                # Hazard: the text of the error may contain a secret.
+                state = sqlstate_of(error)
+                _log.error("connectors.decision_isolated", error=type(error).__name__, sqlstate=state)
+            else:
+                self._limit.passed(1)
 
     def close(self) -> None:
         """Close the connection."""

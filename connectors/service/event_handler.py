@@ -7,19 +7,23 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
+
 from connectors.service.open_session import utc_now
 from connectors.store.erasure import release_erased
 from connectors.store.integrations import Integration, list_integrations
 from connectors.store.ledger_marks import LocalMark, mark_local
 from connectors.sync.change_marks import erased_customer, marks_for_event
-from runtime.postgres import Connection
+from runtime.isolation_limit import IsolationLimit
+from runtime.postgres import Connection, Outage, sqlstate_of
 from runtime.registry_fetch import make_fetch
 from runtime.retrying_connection import RetryingConnection
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
-from schemas.errors import Retry
+from schemas.errors import Retry, Stop
 from sinks.erasure.erased import ErasedCustomer
 
+_log = structlog.get_logger("connectors")
 #: Cache time of the integrations table. The initial plan of a new integration covers events missed meanwhile.
 _CACHE_SECONDS: Final = 1.0
 
@@ -36,11 +40,14 @@ class EventHandler:
         self._decode = AvroDecoder(make_fetch(settings), text_instants=True).decode
         self._integrations: list[Integration] = []
         self._read_at = float("-inf")
+        self._limit = IsolationLimit()
 
     def __call__(self, values: Sequence[bytes | None]) -> None:
         """Mark the items that the events concern; return once committed, retrying through outages.
 
-        :raises Reject: a value is not one of our events, so another publisher writes to this topic.
+        A value that is not one of our events is logged and skipped.
+
+        :raises Stop: too many values are skipped: another publisher writes to this topic.
         :raises AskedToStopError: the role is stopping; the marks were not written.
         """
         self._connection.run(lambda connection: self._mark(connection, values))
@@ -55,6 +62,26 @@ class EventHandler:
             self._read_at = time.monotonic()
         if not self._integrations:
             return
+        try:
+            self._mark_all(connection, values)
+        except Retry:
+            self._read_at = float("-inf")
+            raise
+        except (Outage, Stop):
+            raise
+        except Exception as error:  # noqa: BLE001 - one event must not stop the others
+            if len(values) > 1:
+                for value in values:
+                    self._mark(connection, [value])
+                return
+            self._limit.isolate(error)
+            # Hazard: the text of the error may contain customer text.
+            state = sqlstate_of(error)
+            _log.error("connectors.event_isolated", error=type(error).__name__, sqlstate=state)
+        else:
+            self._limit.passed(len(values))
+
+    def _mark_all(self, connection: Connection, values: Sequence[bytes | None]) -> None:
         marks: list[LocalMark] = []
         erased: list[ErasedCustomer] = []
         for value in values:
@@ -63,12 +90,8 @@ class EventHandler:
                 marks += marks_for_event(*event, self._integrations)
                 if (customer := erased_customer(*event)) is not None:
                     erased.append(customer)
-        try:
-            marked = mark_local(connection, marks, utc_now())
-            # After the marks: those of an erased customer came before its erasure.
-            marked += release_erased(connection, erased)
-        except Retry:
-            self._read_at = float("-inf")
-            raise
+        marked = mark_local(connection, marks, utc_now())
+        # After the marks: those of an erased customer came before its erasure.
+        marked += release_erased(connection, erased)
         if marked:
             self._wake.set()

@@ -45,11 +45,13 @@ class JournalWindow:
     """Entries from a floor on, and rows, as one snapshot shows them.
 
     :ivar ceiling: the next floor.
+    :ivar unreadable: positions of entries that were skipped, because their facts cannot be read.
     """
 
     def __init__(self, connection: Connection, floor: int) -> None:
         self._connection = connection
         self._floor = floor
+        self.unreadable: list[int] = []
         self.ceiling = snapshot_xmin(connection)
 
     def count(self, most: int) -> int:
@@ -78,7 +80,12 @@ class JournalWindow:
             cursor.itersize = _ROWS
             cursor.execute(statement, values)
             for row in cursor:
-                yield row[0], entry_of(row[1:])
+                try:
+                    entry = entry_of(row[1:])
+                except Exception:  # noqa: BLE001 - one entry must not stop the watch
+                    self.unreadable.append(row[0])
+                else:
+                    yield row[0], entry
 
 
 @contextmanager

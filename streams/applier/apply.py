@@ -8,13 +8,13 @@ from functools import partial
 from domain.decide import decide, fold
 from domain.decision import Decision
 from runtime import crash_points
+from runtime.isolation_limit import IsolationLimit
 from schemas.command import Command, Refused
 from schemas.errors import Retry
 from sinks.batch import BatchSink, OpenBatch
 from sinks.batch_errors import may_be_a_race, may_blame_a_command
 from streams.applier.batches import place_of_command
 from streams.applier.isolated_records import log_isolated, refuse_as_poison
-from streams.applier.isolation_limit import IsolationLimit
 from streams.applier.result_values import ResultValues
 
 Commands = Sequence[Command | Refused]

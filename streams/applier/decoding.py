@@ -12,12 +12,12 @@ from confluent_kafka import Message
 
 from runtime.backoff import Backoff
 from runtime.incoming_records import bare_record, read_record
+from runtime.isolation_limit import IsolationLimit
 from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro, decode_record, refuse_unread
 from schemas.errors import Reject, Retry
 from schemas.incoming_record import IncomingRecord
 from streams.applier.isolated_records import isolation, log_isolated
-from streams.applier.isolation_limit import IsolationLimit
 
 _log = structlog.get_logger("applier")
 #: Longest wait for a registry that does not answer about one schema.

@@ -7,23 +7,13 @@ from typing import Any, Final
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
+from runtime.isolation_limit import IsolationLimit
+from runtime.produce import OF_A_RECORD
 from schemas.errors import Stop
 from streams.applier.batches import Place
-from streams.applier.isolation_limit import IsolationLimit
 
 _log = structlog.get_logger("applier")
 
-#: Errors about one record: the same every time it is sent.
-_OF_A_RECORD: Final = frozenset(
-    {
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.INVALID_MSG_SIZE,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.INVALID_RECORD,
-        KafkaError.POLICY_VIOLATION,
-        KafkaError._INVALID_ARG,  # noqa: SLF001 - the only name it has
-    }
-)
 #: Errors about a topic or about rights: no record causes them, and waiting does not mend them.
 CONFIGURATION: Final = frozenset(
     {
@@ -76,7 +66,7 @@ class Refusals:
         """Handle the delivery report of one record."""
         if error is None:
             return
-        if error.code() in _OF_A_RECORD:
+        if error.code() in OF_A_RECORD:
             self._found.append(Unpublishable(place, kind, size, error))
         elif error.code() in CONFIGURATION:
             self._configuration = error

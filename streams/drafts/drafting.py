@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any, Final
 
 import structlog
 
 from runtime.acknowledged_sender import AcknowledgedSender
-from runtime.outages import describe, through_outages
+from runtime.isolation_limit import IsolationLimit
+from runtime.outages import AskedToStopError, describe, through_outages
+from runtime.postgres import sqlstate_of
 from runtime.registry_fetch import make_fetch
 from runtime.retrying_connection import RetryingConnection
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
+from schemas.errors import Stop
 from schemas.outgoing_record import OutgoingRecord
 from schemas.signal_events import SIGNAL_RESOLVING
 from sinks.draft_facts import DraftFacts, read_draft_facts
@@ -27,8 +30,14 @@ _WAIT_SECONDS: Final = 1.0
 _STAGE: Final = "writing"
 
 
+#: Errors that are not about one event.
+_OF_THE_ROLE: Final = (AskedToStopError, CancelledError, Stop)
+
+
 class Drafting:
     """Handle events of signals; several drafts are written at once.
+
+    An event that cannot be handled is logged and skipped. The timers end its resolution.
 
     :param stop: ends every wait.
     """
@@ -45,19 +54,38 @@ class Drafting:
         self._pool = ThreadPoolExecutor(settings.drafts_workers, thread_name_prefix="draft")
         self._local = threading.local()
         self._connections: list[RetryingConnection] = []
+        self._limit = IsolationLimit()
 
     def take(self, messages: Sequence[Any]) -> None:
         """Write a draft for each ``customers.signal.resolving``; return once the outcomes are published.
 
         :raises AskedToStopError: the role is stopping; the events are read once more.
+        :raises Stop: too many events cannot be handled.
         """
-        events = [event for message in messages if (event := self._resolving(message)) is not None]
-        running = {self._pool.submit(self._draft, event) for event in events}
+        running: dict[Future[None], Any] = {}
+        for message in messages:
+            try:
+                event = self._resolving(message)
+            except _OF_THE_ROLE:
+                raise
+            except Exception as error:  # noqa: BLE001 - one event must not stop the others
+                self._isolate(message, error)
+            else:
+                if event is not None:
+                    running[self._pool.submit(self._draft, event)] = message
         while running:
-            done, running = wait(running, timeout=_WAIT_SECONDS)
+            done, _ = wait(running, timeout=_WAIT_SECONDS)
             self._heartbeat.beat(_STAGE)
             for ended in done:
-                ended.result()
+                message = running.pop(ended)
+                try:
+                    ended.result()
+                except _OF_THE_ROLE:
+                    raise
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._isolate(message, error)
+                else:
+                    self._limit.passed(1)
         self._heartbeat.rest(_STAGE)
 
     def run(self) -> None:
@@ -68,6 +96,19 @@ class Drafting:
         self._pool.shutdown(cancel_futures=True)
         for connection in self._connections:
             connection.close()
+
+    def _isolate(self, message: Any, error: Exception) -> None:
+        if self._stop.is_set():
+            raise error  # perhaps an effect of the end; the event is read once more
+        self._limit.isolate(error)
+        # Hazard: the text of the error may contain customer text.
+        _log.error(
+            "drafts.isolated",
+            partition=message.partition,
+            offset=message.offset,
+            error=type(error).__name__,
+            sqlstate=sqlstate_of(error),
+        )
 
     def _resolving(self, message: Any) -> dict[str, Any] | None:
         headers = dict(message.headers or ())

@@ -12,12 +12,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import structlog
 from confluent_kafka import KafkaException
 
-from domain.events import events_of
 from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.outages import describe, sessions
@@ -26,6 +26,7 @@ from runtime.settings import Settings
 from schemas.avro_codec import Encode
 from schemas.errors import Stop
 from sinks.journal_reader import (
+    Chunk,
     JournalPosition,
     cluster_epoch,
     read_between,
@@ -38,8 +39,9 @@ from sinks.stored_states import Stored, StoredStates
 from streams.heartbeat import Heartbeat
 from streams.leadership import wait_to_lead
 from streams.relay.checkpoint import EVENTS_SHARD, STATES_SHARD, STORED_SHARD, Checkpoint, read_checkpoints
+from streams.relay.isolation import Isolation
 from streams.relay.publisher import RelayPublisher
-from streams.relay.records import event_records, stored_record
+from streams.relay.records import stored_record
 from streams.relay.states import PendingStates
 
 _log = structlog.get_logger("relay")
@@ -66,6 +68,7 @@ class Relay:
         self._saved_at = 0.0
         self._unsaved = False
         self._position: JournalPosition | None = None
+        self._isolation = Isolation()
 
     def position(self) -> JournalPosition | None:
         """Return up to where events and states are published; ``None`` while this process does not lead."""
@@ -99,7 +102,7 @@ class Relay:
     def _lead(self, connection: Connection) -> None:
         self._unsaved = True  # the former leader may have ended before it stored its position
         # Hazard: before the checkpoints are read (see RelayPublisher).
-        publisher = RelayPublisher(self._settings, self._heartbeat, self._stop)
+        publisher = RelayPublisher(self._settings, self._heartbeat, self._stop, self._isolation.refused)
         try:
             self._publish(connection, publisher)
         finally:
@@ -139,15 +142,12 @@ class Relay:
             published = 0
             began = time.monotonic()
             # The last chunk also counts as inside the window; after a restart the window is then empty.
-            for chunk in read_window(connection, position, self._settings.batch_size):
+            size, decode = self._settings.batch_size, self._isolation.entry
+            for chunk in read_window(connection, position, size, decode=decode):
                 crash_points.reach("relay-after-read")
-                changes = [(entry, events_of(entry)) for entry in chunk.entries]
-                records = (it for change in changes for it in event_records(*change, self._encode))
-                publisher.publish(records, EVENTS_SHARD, Checkpoint(epoch, chunk.end))
+                self._publish_events(publisher, chunk, Checkpoint(epoch, chunk.end), states)
                 position = chunk.end
-                published += len(changes)
-                for change in changes:
-                    states.add(*change)
+                published += len(chunk.entries)
                 if states.due():
                     self._publish_states(publisher, states, rows, Checkpoint(epoch, position))
                 if self._stop.is_set():
@@ -162,19 +162,33 @@ class Relay:
             else:
                 self._wait(connection)
 
+    def _publish_events(
+        self, publisher: RelayPublisher, chunk: Chunk, checkpoint: Checkpoint, states: PendingStates
+    ) -> None:
+        changes = [self._isolation.change(entry, self._encode) for entry in chunk.entries]
+        records = [record for *_, made in changes for record in made]
+        publisher.publish(records, EVENTS_SHARD, checkpoint)
+        self._isolation.published(len(records))
+        for entry, events, _ in changes:
+            states.add(entry, events)
+
     def _states_between(
         self, connection: Connection, behind: JournalPosition, position: JournalPosition
     ) -> PendingStates:
         states = PendingStates()
-        for chunk in read_between(connection, behind, position, self._settings.batch_size):
+        size, decode = self._settings.batch_size, self._isolation.entry
+        for chunk in read_between(connection, behind, position, size, decode):
             for entry in chunk.entries:
-                states.add(entry, events_of(entry))
+                kept, events, _ = self._isolation.change(entry, self._encode)
+                states.add(kept, events)
         return states
 
     def _publish_states(
         self, publisher: RelayPublisher, states: PendingStates, rows: StoredStates, checkpoint: Checkpoint
     ) -> None:
-        publisher.publish(states.records(self._encode, rows), STATES_SHARD, checkpoint)
+        records = self._isolation.states(states.builders(self._encode, rows))
+        publisher.publish(records, STATES_SHARD, checkpoint)
+        self._isolation.published(len(records))
         states.clear()
         self._position = checkpoint.position  # in a long window too: the watchdog looks for progress
 
@@ -189,7 +203,8 @@ class Relay:
         if page is None:
             publisher.publish((), STORED_SHARD, checkpoint)
             return None
-        publisher.publish((stored_record(row, self._encode) for row in page), None, checkpoint)
+        builders = (partial(stored_record, row, self._encode) for row in page)
+        publisher.publish(self._isolation.states(builders), None, checkpoint)
         return pages
 
     def _resume(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Final, Protocol
 
 from domain.events import Event
@@ -128,17 +129,21 @@ class PendingStates:
 
         :param rows: is read now.
         """
+        return (build() for build in self.builders(encode, rows))
+
+    def builders(self, encode: Encode, rows: Rows) -> Iterator[Callable[[], OutgoingRecord]]:
+        """Yield functions that build one record each; see :meth:`records`."""
         for (topic, key), (entry, event) in self._changes.items():
             if event is None:
-                yield tombstone(topic, key, entry)
+                yield partial(tombstone, topic, key, entry)
             else:
-                yield state_record(topic, entry, event, encode)
+                yield partial(state_record, topic, entry, event, encode)
         for entity in rows.entities(self._entities) if self._entities else ():
-            yield stored_record(entity, encode)
+            yield partial(stored_record, entity, encode)
         for deal in rows.deals(self._deals) if self._deals else ():
-            yield stored_record(deal, encode)
+            yield partial(stored_record, deal, encode)
         for entry_of_type in rows.types(self._types) if self._types else ():
-            yield stored_record(entry_of_type, encode)
+            yield partial(stored_record, entry_of_type, encode)
 
     @property
     def waiting(self) -> bool:

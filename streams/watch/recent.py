@@ -49,6 +49,8 @@ def look_at_journal(connection: Connection, progress: Progress, most: int = MOST
             saved = SavedRows()
             saved.add(window.entries())
             look.violations = _lost(window, saved)
+            for position in window.unreadable:
+                _log.error("watch.isolated", position=position)
             look.touched = {kind: list(found) for kind, found in saved.mentions.items()}
         progress.skipped = progress.skipped or look.skipped
         progress.floor = max(progress.floor, window.ceiling)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import orjson
 import pytest
 
+from audit import history
 from audit.command_fields import InvalidField, read_instant
+from audit.envelope import parse
+from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from schemas.instants import format_instant, parse_instant
+from tests.harness.wire import event, new_id
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 #: RFC 3339 section 5.6 and 5.7; the leap seconds are those of its examples.
 _TAKEN = {
@@ -76,3 +84,27 @@ def test_another_form_is_refused(text: str) -> None:
         parse_instant(text)
     with pytest.raises(InvalidField):
         read_instant(text)
+
+
+@pytest.mark.parametrize(
+    ("timestamp_ms", "instant"),
+    [
+        (-(2**63), "1900-01-01T00:00:00.000000Z"),
+        (-1, "1969-12-31T23:59:59.999000Z"),
+        (7_258_118_400_000, "2199-12-31T23:59:59.999000Z"),
+        (253_402_300_800_000, "2199-12-31T23:59:59.999000Z"),
+        (2**63 - 1, "2199-12-31T23:59:59.999000Z"),
+    ],
+)
+def test_a_record_timestamp_of_any_size_is_a_valid_instant(timestamp_ms: int, instant: str) -> None:
+    """Publishers choose the timestamps of a topic that had CreateTime before it had LogAppendTime."""
+    entity = new_id()
+    value = orjson.dumps(event("interaction.create", entity, {"interactionType": "call"}))
+    record = ("c", 0, 0, timestamp_ms, entity.encode(), value, ())
+    command = decode_record(IncomingRecord(*record), _no_avro)
+    assert format_instant(command.appended_at) == instant
+    assert parse(history.Record(*record), _no_avro).now == (parse_instant(instant) - _EPOCH) // _MICROSECOND
+
+
+def _no_avro(_: bytes) -> Any:
+    raise AssertionError("no Avro here")

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from audit.postgres_reader import PostgresReader
 from domain import decide
 from domain.decision import Decision
 from domain.results import result_of
@@ -19,6 +20,8 @@ from schemas.decode import decode_record
 from schemas.errors import Stop
 from schemas.incoming_record import IncomingRecord
 from sinks.batch import BatchSink
+from sinks.erasure.erased import ErasedCustomer
+from sinks.erasure.journal import entries_to_scrub
 from streams.applier.apply import Applier
 from streams.applier.result_records import EncodeResult
 from streams.applier.result_values import ResultValues
@@ -253,3 +256,36 @@ def test_an_outdated_schema_is_not_blamed_on_a_command(connection: Connection) -
     finally:
         connection.execute("ALTER TABLE journal RENAME COLUMN gone TO facts")
         connection.commit()
+
+
+def test_a_refused_field_name_with_nul_leaves_the_journal_readable(
+    connection: Connection, world: Settings
+) -> None:
+    log = Log(connection)
+    (decision,) = log.apply([log.command(data={"interactionType": "call", "a\x00b": 1})])
+    problem = result_of(decision)["problem"]
+
+    assert (problem["code"], problem["errors"][0]["pointer"]) == ("validation_failed", "/a\ufffdb")
+    stored = "SELECT facts -> 'problem' ->> 'code' FROM journal WHERE entity_id = %s AND outcome = 'rejected'"
+    assert connection.execute(stored, (log.entity,)).fetchall() == [("validation_failed",)]
+    # Earlier versions stored the name as it was.
+    connection.execute(
+        """UPDATE journal SET facts = '{"problem": {"code": "x", "detail": "a\\u0000b"}}'"""
+        " WHERE entity_id = %s AND outcome = 'rejected'",
+        (log.entity,),
+    )
+    connection.commit()
+    reader = PostgresReader(world)
+    rows = [row for row in reader.rows("publications") if row["entity_id"] == log.entity]
+    reader.close()
+    assert sorted((row["events"], row["has_facts"]) for row in rows) == [(0, True), (1, True)]
+    envelope = decision.command.envelope
+    assert envelope.tenant_id is not None
+    assert envelope.organization_id is not None
+    customer = ErasedCustomer(
+        entity_id=log.entity,
+        tenant_id=envelope.tenant_id,
+        organization_id=envelope.organization_id,
+        mirrors="leave",
+    )
+    assert len(entries_to_scrub(connection, customer)) == 1

@@ -198,7 +198,7 @@ def relabel_skipped() -> None:
 
 @mutant("only the first event of a command is published")
 def second_event_dropped() -> None:
-    from streams.relay import relay
+    from streams.relay import isolation
 
-    real = relay.events_of
-    relay.events_of = lambda entry: real(entry)[:1]
+    real = isolation.events_of
+    isolation.events_of = lambda entry: real(entry)[:1]

@@ -44,15 +44,15 @@ def order_by_transaction() -> None:
 
 @mutant("the next step of a completion has no event")
 def step_without_event() -> None:
-    from streams.relay import relay
+    from streams.relay import isolation
 
-    real = relay.events_of
+    real = isolation.events_of
 
     def without_step(entry: Any) -> Any:
         step = entry.facts.step
         return tuple(event for event in real(entry) if step is None or event.subject != step.row.id)
 
-    relay.events_of = without_step
+    isolation.events_of = without_step
 
 
 @mutant("the position is committed before the events it covers", RELAY_KILLED)
@@ -72,10 +72,10 @@ def position_before_delivery() -> None:
 
 
 def _records(change: Any) -> None:
-    from streams.relay import relay
+    from streams.relay import isolation
 
-    real = relay.event_records
-    relay.event_records = lambda *arguments: change(list(real(*arguments)))
+    real = isolation.event_records
+    isolation.event_records = lambda *arguments: change(list(real(*arguments)))
 
 
 @mutant("the position is never stored", RELAY_RESTARTED)
@@ -95,9 +95,9 @@ def position_never_stored() -> None:
 def tombstone_skipped() -> None:
     from streams.relay.states import PendingStates
 
-    real = PendingStates.records
-    PendingStates.records = lambda self, encode, rows: (
-        it for it in real(self, encode, rows) if it.value is not None
+    real = PendingStates.builders
+    PendingStates.builders = lambda self, encode, rows: (
+        build for build in real(self, encode, rows) if build().value is not None
     )
 
 
@@ -127,8 +127,8 @@ def first_row_left_out() -> None:
 
     real = relay.read_window
 
-    def read_window(*arguments: Any) -> Any:
-        for number, chunk in enumerate(real(*arguments)):
+    def read_window(*arguments: Any, **options: Any) -> Any:
+        for number, chunk in enumerate(real(*arguments, **options)):
             skipped = number == 0 and len(chunk.entries) > 1
             yield replace(chunk, entries=chunk.entries[1:]) if skipped else chunk
 

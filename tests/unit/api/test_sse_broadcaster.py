@@ -151,6 +151,17 @@ def test_an_unreadable_event_is_skipped_and_one_in_json_is_read() -> None:
     assert _offsets(ours) == [2]
 
 
+@pytest.mark.parametrize("tags", [[1], 5, [{}], {"a": 1}])
+def test_tags_of_another_type_are_skipped(tags: Any) -> None:
+    starts: dict[int, int] = {FIRST_PARTITION: 0}
+    broadcaster = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=9, max_clients=9)  # type: ignore[arg-type]
+    ours, _, _ = broadcaster.subscribe(OURS, None)
+    broadcaster.on_results([_json(_mapping(0, invalidates=tags)), _mapping(1)])
+    assert _offsets(ours)[-1] == 1
+    _, missed, again = broadcaster.subscribe(OURS, format_position({FIRST_PARTITION: -1}))
+    assert (missed[-1].offset, again) == (1, False)
+
+
 def test_a_stopped_integration_invalidates_its_tags() -> None:
     starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
     broadcaster = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, max_clients=9)  # type: ignore[arg-type]

@@ -110,6 +110,9 @@ def test_a_public_key_is_never_taken_for_a_secret() -> None:
         {"organizationId": CLAIMS["organizationId"] + "\n"},
         {"sub": "\ud800"},
         {"sub": "a\x00"},
+        {"sub": "ann\n"},
+        {"sub": " ann"},
+        {"sub": "an\x85n"},
     ],
 )
 def test_invalid_claims_are_rejected(changes: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.publish import input_lines
 from cli.publish.input_lines import InputCommand, LineReader, Unsendable, check_line, count_lines
 
 GOOD = b'{"id":"c-1","entityid":"e-1","data":{}}'
@@ -63,6 +64,23 @@ def test_lines_are_counted_with_or_without_a_last_newline(tmp_path: Path, conten
     path.write_bytes(content)
     assert count_lines(path) == lines
     assert len(read_all(io.BytesIO(content))) == lines
+
+
+def test_a_line_without_end_takes_bounded_memory_and_the_next_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    longest = 1 << 20
+    monkeypatch.setattr(input_lines, "LONGEST_LINE", longest)
+    content = b"1\n" + b"x" * (8 * longest) + b"\n3\n" + b"y" * longest
+    lines = read_all(io.BytesIO(content))
+    assert [(number, raw[:1]) for number, raw in lines] == [(1, b"1"), (2, b"x"), (3, b"3"), (4, b"y")]
+    assert max(len(raw) for _, raw in lines) < 2 * longest
+    refused = check_line(*lines[1])
+    assert isinstance(refused, Unsendable)
+    assert refused.code == "too_large"
+    kept = check_line(*lines[3])
+    assert isinstance(kept, Unsendable)
+    assert kept.code == "not_json", "just as long as allowed"
 
 
 def test_lines_are_numbered_across_pieces_and_a_byte_order_mark_is_dropped() -> None:

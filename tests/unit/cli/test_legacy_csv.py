@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.legacy import text_lines
 from cli.legacy.csv_source import CsvSource
 from cli.legacy.source import BrokenRow, SourceRow, check_columns, ignored_columns
 from schemas.errors import Stop
@@ -98,6 +99,18 @@ def test_repairs_belong_to_their_row() -> None:
 def test_byte_order_marks(encoding: str) -> None:
     mark = b"\xff\xfe" if encoding == "utf-16-le" else b""
     assert titles(rows(mark + "id,title\n1,ü\n".encode(encoding))) == ["ü"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_line_without_end_is_read_in_pieces(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_lines, "LONGEST", 1000)
+    file = tmp_path / "todos.csv"
+    file.write_text("id,title\n1," + "x" * 5000 + "\n2,y\n", encoding)
+    lines = list(text_lines.TextLines(file))
+    assert max(map(len, lines)) <= 1000
+    assert lines[-1] == "2,y\n"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
