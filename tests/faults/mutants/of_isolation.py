@@ -38,7 +38,7 @@ def ids_not_escaped() -> None:
 def refusal_retried() -> None:
     from streams.applier import unpublishable
 
-    unpublishable._OF_A_RECORD = frozenset()
+    unpublishable.OF_A_RECORD = frozenset()
 
 
 @mutant(

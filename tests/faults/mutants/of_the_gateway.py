@@ -49,7 +49,7 @@ def provider_keys_unchecked() -> None:
 def unstorable_subject_believed() -> None:
     from api import tokens
 
-    tokens._storable = lambda _text: True
+    tokens._is_attribute = lambda _text: True
 
 
 @mutant(
