@@ -28,7 +28,7 @@ _MAX_CACHED: Final = 10_000
 #: Timeout of fetching the identity provider's keys.
 _KEYS_TIMEOUT_SECONDS: Final = 6.0
 #: Seconds since the epoch. A later ``exp`` is a mistake, not a token without an end.
-_YEAR_10000: Final = 253_402_300_800
+YEAR_10000: Final = 253_402_300_800
 #: Raised by PyJWT for an unreadable token. Hazard: they are not only its own classes. A header of deeply
 #: nested JSON raises a RecursionError, and a key of another type than ``alg`` a TypeError.
 _UNREADABLE: Final = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
@@ -171,13 +171,13 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
         raise NeedsAuth("The token's claim sub must be a text of 1 to 100 characters.")
     expires_at = claims.get("exp")
     # RFC 7519, section 2: a NumericDate is a JSON number.
-    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or expires_at >= _YEAR_10000:
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or expires_at >= YEAR_10000:
         raise NeedsAuth("The token's claim exp must be a number of seconds before the year 10000.")
     return Principal(
         tenant_id=claims["tenantId"].lower(),
         organization_id=claims["organizationId"].lower(),
         subject=subject,
-        features=frozenset(name for name in features if isinstance(name, str)),
+        features=frozenset(name for name in features if isinstance(name, str) and _storable(name)),
         expires_at=float(expires_at),
     )
 

@@ -117,6 +117,13 @@ def test_invalid_claims_are_rejected(changes: dict[str, Any]) -> None:
         _verify(TokenVerifier(_settings()), jwt.encode(_claims(**changes), SECRET))
 
 
+def test_features_that_cannot_be_stored_are_not_granted() -> None:
+    """A session of the pages stores them."""
+    features = ["customers.view", "a\x00", "\ud800", 7, None]
+    found = _verify(TokenVerifier(_settings()), jwt.encode(_claims(features=features), SECRET))
+    assert found.features == {"customers.view"}
+
+
 @pytest.mark.parametrize(
     "header",
     ["[" * 20_000, '{"alg": ["HS256"]}', '{"alg": 1}', '{"alg": "HS256", "crit": ["x"]}', '"HS256"', "{}"],
