@@ -355,6 +355,11 @@ def test_pages_are_confined(browser: Browser) -> None:
     assert "content-security-policy" not in browser.get("/healthz").headers
 
 
+def test_an_asset_says_which_methods_it_has(browser: Browser) -> None:
+    refused = httpx2.post(f"{browser.url}/assets/app.css")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
 def test_without_a_way_to_sign_in(world: Settings) -> None:
     with serving(world) as plain:
         browser = Browser(plain.url)
