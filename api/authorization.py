@@ -15,7 +15,13 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from api.principal import Principal
-from api.request_checks import check_content_type, check_query, check_single_headers, query_parameters
+from api.request_checks import (
+    check_content_type,
+    check_members,
+    check_query,
+    check_single_headers,
+    query_parameters,
+)
 from api.services import services_of
 from schemas.errors import NeedsAuth, Reject, Stop
 
@@ -102,7 +108,7 @@ def require_features(*any_of: str, cookie: str | None = None) -> Any:
 class AuthorizedRoute(APIRoute):
     """A route that checks its requirement first, then what FastAPI ignores in a request.
 
-    A deprecated route accepts any query parameter, as it always has.
+    A deprecated route accepts any query parameter and repeated members, as it always has.
 
     :cvar strict_query: refuse query parameters that the route does not declare.
     """
@@ -121,6 +127,8 @@ class AuthorizedRoute(APIRoute):
             check_single_headers(request)
             if self.body_field is not None:
                 check_content_type(request)
+                if not self.deprecated:
+                    await check_members(request)
             if known is not None:
                 check_query(request, known)
             return await handle(request)

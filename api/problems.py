@@ -195,7 +195,9 @@ def _allowed(request: Request) -> list[str]:
     methods: set[str] = set()
     for route in request.app.router.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
-            methods |= route.methods or set()
+            methods |= getattr(route, "methods", None) or set()
+    # Below a mount no route of the application matches: it serves files.
+    methods = methods or {"GET"}
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 

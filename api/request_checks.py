@@ -1,4 +1,4 @@
-"""Checks of a request before its handler: content type, query parameters, repeated headers."""
+"""Checks of a request before its handler: content type, query parameters, repeated headers and members."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Final, get_origin
 from fastapi import Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 
 from api.problems import validation_failed
 from schemas.errors import FieldError, Reject
+from schemas.unique_members import pointer_of, repeated_member
 
 _JSON: Final = re.compile(r"application/(json|[^/]+\+json)")
 #: Headers that may occur once. With two, it would be unclear which one counts.
@@ -47,6 +49,24 @@ def check_content_type(request: Request) -> None:
             "Send the body with the header Content-Type: application/json.",
             status=415,
         )
+
+
+async def check_members(request: Request) -> None:
+    """Reject a JSON body with two members of one name in an object: parsers differ in which one counts.
+
+    A body that cannot be read is left to the route, which rejects it.
+
+    :raises Reject: 400, with a pointer to the member.
+    """
+    try:
+        text, parsed = await request.body(), await request.json()
+    except (ValueError, RecursionError, ClientDisconnect):
+        return
+    path = repeated_member(text, parsed) if isinstance(parsed, dict) else None
+    if path is not None:
+        # Hazard: a name may be a lone surrogate, which no response can carry.
+        pointer = pointer_of(path).encode(errors="replace").decode()
+        raise validation_failed((FieldError("repeated_member", "must not be repeated", pointer),))
 
 
 def check_query(request: Request, known: Mapping[str, bool]) -> None:

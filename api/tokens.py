@@ -12,6 +12,7 @@ import jwt
 import structlog
 
 from api.principal import Principal
+from api.signing_keys import SigningKeys
 from runtime.gateway_settings import GatewaySettings
 from schemas.errors import InteractionsError, NeedsAuth, Retry, Stop
 from schemas.values import UUID_PATTERN, attribute_text
@@ -28,7 +29,7 @@ _MAX_CACHED: Final = 10_000
 #: Timeout of fetching the identity provider's keys.
 _KEYS_TIMEOUT_SECONDS: Final = 6.0
 #: Seconds since the epoch. A later ``exp`` is a mistake, not a token without an end.
-_YEAR_10000: Final = 253_402_300_800
+YEAR_10000: Final = 253_402_300_800
 #: Raised by PyJWT for an unreadable token. Hazard: they are not only its own classes. A header of deeply
 #: nested JSON raises a RecursionError, and a key of another type than ``alg`` a TypeError.
 _UNREADABLE: Final = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
@@ -63,7 +64,7 @@ class TokenVerifier:
         self._audience = settings.jwt_audience
         self._keys: KeySource | None = keys
         if keys is None and settings.jwks_url is not None:
-            self._keys = jwt.PyJWKClient(settings.jwks_url, timeout=5, lifespan=300)
+            self._keys = SigningKeys(settings.jwks_url)
         if self._secret is None and self._keys is None:
             raise Stop(
                 "The gateway cannot verify tokens. Set INTERACTIONS_API_JWT_SECRET (or _FILE) or "
@@ -174,13 +175,13 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
         )
     expires_at = claims.get("exp")
     # RFC 7519, section 2: a NumericDate is a JSON number.
-    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or expires_at >= _YEAR_10000:
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or expires_at >= YEAR_10000:
         raise NeedsAuth("The token's claim exp must be a number of seconds before the year 10000.")
     return Principal(
         tenant_id=claims["tenantId"].lower(),
         organization_id=claims["organizationId"].lower(),
         subject=subject,
-        features=frozenset(name for name in features if isinstance(name, str)),
+        features=frozenset(name for name in features if isinstance(name, str) and _storable(name)),
         expires_at=float(expires_at),
     )
 

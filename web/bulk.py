@@ -155,7 +155,8 @@ async def execute_all(
     :raises InteractionsError: nothing was sent, for one reason.
     """
     room = asyncio.Semaphore(_AT_ONCE)
-    key = form.key
+    # The address of the results names the key, so it must be an id: checked before anything is sent.
+    key = form.identity("key") if form.text("key") else form.key
 
     async def execute(command: BulkCommand) -> InteractionsError | None:
         async with room:

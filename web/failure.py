@@ -6,11 +6,11 @@ import re
 from typing import Any, Final
 
 from fastapi import Request, Response
-from starlette.datastructures import UploadFile
 
 from api.problems import DecisionPending, UnknownOutcome
 from schemas.errors import InteractionsError, Reject
 from web.edit_conflict import CHOICE, SEEN, EditConflict
+from web.form_fields import fields_of
 from web.rendering import plain_page
 from web.viewer import language_of_request
 
@@ -44,13 +44,12 @@ async def failure_response(request: Request, error: InteractionsError, status: i
         "secrets": SECRETS,
     }
     if request.method == "POST":
-        form = await request.form()
         # A secret is never sent back: the page asks for it once more.
         values["sent"] = [
             (name, "" if name.startswith(SECRETS) else value)
-            for name, value in form.multi_items()
+            for name, value in await _sent(request)
             # The decisions about a conflict belong to the message, which shows them once more.
-            if not isinstance(value, UploadFile) and name != SEEN and not name.startswith(CHOICE)
+            if name != SEEN and not name.startswith(CHOICE)
         ]
     if values["script"]:
         source = request.headers.get("hx-source", "")
@@ -61,3 +60,11 @@ async def failure_response(request: Request, error: InteractionsError, status: i
     # With the filters of the address: a form that is sent once more must act on the same rows.
     action = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return plain_page("problem_page.html", status=status, action=action, **values)
+
+
+async def _sent(request: Request) -> list[tuple[str, str]]:
+    """The fields of the form; none of one that cannot be read."""
+    try:
+        return await fields_of(request)
+    except Reject:
+        return []

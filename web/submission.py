@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -15,8 +15,9 @@ from api.command_gateway import CommandRequest
 from api.principal import Principal
 from api.services import Services, services_of
 from schemas.errors import FieldError, Reject
-from schemas.instants import format_instant
+from schemas.instants import format_instant, parse_instant
 from web.filters import uuid_filter
+from web.form_fields import fields_of
 from web.page_route import local_path
 from web.protection import check_form_token
 from web.session import signed_in
@@ -53,11 +54,12 @@ class Submission:
             return None
         try:
             local = datetime.fromisoformat(found)
+            if local.tzinfo is None:
+                local = local.replace(tzinfo=self.viewer.zone)
+            # Hazard: the first and the last day of the calendar may not exist in UTC.
+            return format_instant(parse_instant(local))
         except ValueError:
-            raise _invalid(name, "This is not a date and time.") from None
-        if local.tzinfo is None:
-            local = local.replace(tzinfo=self.viewer.zone)
-        return format_instant(local.astimezone(UTC))
+            raise _invalid(name, "This is not a date and time from 1900 to 2199.") from None
 
     def integer(self, name: str) -> int | None:
         """A whole number.
@@ -142,14 +144,12 @@ def page_route(kind: str) -> str:
 async def submission_of(request: Request, principal: Principal) -> Submission:
     """Read a form.
 
-    :raises Reject: it does not carry the token of the viewer's session (403).
+    :raises Reject: it cannot be read (400, 415), or does not carry the token of the viewer's session (403).
     """
     viewer = viewer_of(request, principal)
-    form = await request.form()
     lists: dict[str, list[str]] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, str):
-            lists.setdefault(name, []).append(value)
+    for name, value in await fields_of(request):
+        lists.setdefault(name, []).append(value)
     fields = {name: values[-1] for name, values in lists.items()}
     check_form_token(signed_in(request), fields.get("csrf", ""))
     return Submission(request, services_of(request), viewer, fields, lists)

@@ -19,12 +19,13 @@ from schemas.errors import FieldError
 from schemas.instants import parse_instant
 from schemas.values import InteractionType, ShortText, UuidText, no_nul
 
-_Text = Annotated[str, AfterValidator(no_nul)]
-_Subject = Annotated[_Text, StringConstraints(max_length=200)]
-_LongText = Annotated[_Text, StringConstraints(max_length=8000)]
-_TodoTitle = Annotated[_Text, StringConstraints(min_length=1, max_length=200)]
-_TodoSource = Annotated[_Text, StringConstraints(max_length=120)]
-_Phone = Annotated[_Text, StringConstraints(max_length=50)]
+# Hazard: the limits must be next to ``str``. After another validator, pydantic does not look at the text
+# itself and lets lone surrogates pass, which no command can carry.
+_Subject = Annotated[str, StringConstraints(max_length=200), AfterValidator(no_nul)]
+_LongText = Annotated[str, StringConstraints(max_length=8000), AfterValidator(no_nul)]
+_TodoTitle = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(no_nul)]
+_TodoSource = Annotated[str, StringConstraints(max_length=120), AfterValidator(no_nul)]
+_Phone = Annotated[str, StringConstraints(max_length=50), AfterValidator(no_nul)]
 _Date = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 _Time = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
 _Color = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^#[0-9a-fA-F]{6}$")]

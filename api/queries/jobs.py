@@ -64,6 +64,13 @@ async def job_by_id(connection: Connection, scope: Scope, job_id: str) -> Row | 
     return rows[0] if rows else None
 
 
+async def job_settings(connection: Connection, scope: Scope, job_id: str) -> dict[str, Any] | None:
+    """Settings of a job; ``None`` if this tenant has none with this id."""
+    statement = f"SELECT j.settings FROM jobs j WHERE j.id = %(id)s AND {_SCOPE}"  # noqa: S608 - constant texts
+    rows = await fetch(connection, statement, {**scope.parameters(), "id": job_id})
+    return rows[0]["settings"] if rows else None
+
+
 async def failed_batches(connection: Connection, scope: Scope, job_id: str, limit: int) -> list[Row]:
     """The first failed batches of a job."""
     return await fetch(connection, _FAILURES_SQL, {**scope.parameters(), "id": job_id, "limit": limit})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,19 +13,22 @@ from pydantic import Field, field_validator, model_validator
 
 from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
-from api.bulk_jobs import BulkOrder, bulk_job_id, refuse_under_guards, start_bulk
+from api.bulk_jobs import BulkOrder, bulk_job_id, refuse_under_guards, start_bulk, started_by
 from api.preconditions import preconditions_of
 from api.principal import Principal
-from api.queries.jobs import job_by_id
 from api.queries.task_list import ALL_TASKS, task_counts
 from api.response_models import Id, ResponseModel
 from api.services import ServicesDep
 from schemas.errors import Reject
+from schemas.instants import EARLIEST, LATEST
 from schemas.values import Instant, InteractionType, ShortText, UuidText
 from sinks.task_filter import TaskFilters, TaskSelection
 
 router = authorized_router("jobs")
 PATH: Final = "/api/customers/jobs/bulk"
+#: Each local time of these days, in each zone, is an instant of the contract.
+_FIRST_DAY: Final = (EARLIEST + timedelta(days=1)).date()
+_LAST_DAY: Final = (LATEST - timedelta(days=2)).date()
 _Types = Annotated[tuple[InteractionType, ...], Field(min_length=1, max_length=100)]
 
 
@@ -78,7 +82,7 @@ class BulkBody(RequestBody):
     action: Literal["complete", "cancel", "snooze", "reassign"]
     filter: BulkFilter
     expected_count: Annotated[int, Field(ge=0, strict=True)]
-    day: date | None = None
+    day: Annotated[date, Field(ge=_FIRST_DAY, le=_LAST_DAY)] | None = None
     time_zone: ShortText | None = None
     owner_user_id: UuidText | None = None
 
@@ -129,18 +133,19 @@ async def start_bulk_job(
     selection = body.filter.selection
     range_ = None if selection.dated is False else selection.range_
     ranges = {"dated": range_} if selection.dated is not None else ALL_TASKS
+    order = BulkOrder(
+        action=body.action,
+        selection=selection,
+        count=body.expected_count,
+        changes=body.changes,
+        confirmed_at=datetime.now(UTC),
+    )
     async with services.reads.connection() as connection:
-        if await job_by_id(connection, principal.scope, bulk_job_id(principal, key)) is not None:
+        if await started_by(connection, principal, order, key):
             return {"ok": True, "jobId": bulk_job_id(principal, key)}
         counts = await task_counts(connection, principal.scope, selection.filters, ranges)
     count = sum(counts.values())
     if count != body.expected_count:
         raise Reject("count_changed", f"{count} interactions match. Nothing was started.", status=409)
-    order = BulkOrder(
-        action=body.action,
-        selection=selection,
-        count=count,
-        changes=body.changes,
-        confirmed_at=datetime.now(UTC),
-    )
+    order = replace(order, confirmed_at=datetime.now(UTC))
     return {"ok": True, "jobId": await start_bulk(services, principal, order, key)}

@@ -9,7 +9,15 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.authorization import require_features
-from api.bulk_jobs import BULK, BulkOrder, bulk_job_id, cancel_bulk, refuse_under_guards, start_bulk
+from api.bulk_jobs import (
+    BULK,
+    BulkOrder,
+    bulk_job_id,
+    cancel_bulk,
+    other_content,
+    refuse_under_guards,
+    start_bulk,
+)
 from api.principal import Principal
 from api.queries.interaction_list import interactions_by_id
 from api.queries.jobs import job_by_id
@@ -77,7 +85,10 @@ async def start(
     job_id = bulk_job_id(principal, form.key)
     shown = RedirectResponse(filtered(f"{ALL}/{job_id}", request), 303)
     async with services.reads.connection() as connection:
-        if await job_by_id(connection, principal.scope, job_id) is not None:
+        job = await job_by_id(connection, principal.scope, job_id)
+        if job is not None and job["action"] != action:
+            raise other_content()
+        if job is not None:
             return shown  # the form was sent twice
         types = await types_of(connection, principal.scope)
         count, selection = await _matching(request, form.viewer, types, connection)

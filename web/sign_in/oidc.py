@@ -5,7 +5,9 @@ Authlib makes the requests and validates the ID token: signature, issuer, audien
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,20 +15,19 @@ from typing import Any, Final, NoReturn
 
 import httpx2
 import structlog
-from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.starlette_client import OAuth
-from joserfc.errors import JoseError
 
-from api.tokens import ASYMMETRIC
+from api.tokens import ASYMMETRIC, YEAR_10000
 from runtime.gateway_settings import GatewaySettings
-from schemas.errors import NeedsAuth, Retry, Stop
+from schemas.errors import InteractionsError, NeedsAuth, Retry, Stop
 from web.sign_in.record import SignInRecord
 
 _log = structlog.get_logger("gateway")
+#: Of connecting, and of each read and write.
 _TIMEOUT_SECONDS: Final = 5.0
+#: Of all requests of one step together: a provider may send its answer one byte at a time.
+_STEP_SECONDS: Final = 10.0
 _DISCOVERY: Final = "/.well-known/openid-configuration"
-#: Raised by Authlib and joserfc for a response of the provider that is not valid.
-_INVALID: Final = (AuthlibBaseError, JoseError, ValueError, KeyError, TypeError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,9 @@ class OidcProvider:
                 if "tenantId" in claims:
                     return dict(claims)
                 more = await client.userinfo(token=token)
-            except _INVALID as error:
+            except (InteractionsError, httpx2.HTTPError, TimeoutError):
+                raise
+            except Exception as error:  # noqa: BLE001 - see _client
                 _refuse(type(error).__name__)
         # OpenID Connect Core 1.0, section 5.3.2: claims about another subject must not be used.
         if more.get("sub") != claims["sub"]:
@@ -111,21 +114,28 @@ class OidcProvider:
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Any]:
-        """The client with the provider's metadata.
+        """The client with the provider's metadata and keys.
+
+        Both are kept until a step fails, and the next step fetches them: one wrong answer of the provider, or
+        a key that it replaced without a new id, must not end all sign-ins until a restart.
 
         :raises Retry: the provider is unavailable.
         """
         client = self._made or self._make()
         try:
-            try:
+            async with asyncio.timeout(_STEP_SECONDS):
                 metadata = await client.load_server_metadata()
-            except ValueError as error:
-                raise _unavailable(type(error).__name__) from None
-            if self._made is None:
-                _check_metadata(metadata, self._issuer)
-                self._made = client
-            yield client
-        except httpx2.HTTPError as error:
+                if self._made is None:
+                    _check_metadata(metadata, self._issuer)
+                    self._made = client
+                yield client
+        except InteractionsError:
+            self._made = None
+            raise
+        except Exception as error:  # noqa: BLE001
+            # Hazard: for JSON of another type or a malformed URL, Authlib, joserfc and httpx raise whatever
+            # their code runs into: TypeError, AttributeError, InvalidURL.
+            self._made = None
             raise _unavailable(type(error).__name__) from None
 
     def _make(self) -> Any:
@@ -138,6 +148,8 @@ class OidcProvider:
                 "scope": "openid profile",
                 "code_challenge_method": "S256",
                 "timeout": _TIMEOUT_SECONDS,
+                # Hazard: Authlib makes a client per request, and each would load all certificates.
+                "verify": httpx2.create_ssl_context(),
             },
         )
 
@@ -178,9 +190,14 @@ def session_end_of(claims: Mapping[str, Any]) -> float:
     An ID token's ``exp`` is no such end: it limits the time until the token is used (OpenID Connect Core 1.0,
     section 2), which has happened when the session begins.
 
-    :raises NeedsAuth: the claim is not a number.
+    :raises NeedsAuth: the claim is not a number, or no time before the year 10000.
     """
-    found = claims.get("sessionExpiresAt", float("inf"))
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        raise NeedsAuth("The claim sessionExpiresAt must be a number of seconds since the epoch.")
+    if "sessionExpiresAt" not in claims:
+        return math.inf
+    found = claims["sessionExpiresAt"]
+    # Hazard: JSON numbers may be beyond a float, and Python reads NaN, which compares as false.
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < YEAR_10000:
+        raise NeedsAuth(
+            "The claim sessionExpiresAt must be a number of seconds since the epoch, before the year 10000."
+        )
     return float(found)

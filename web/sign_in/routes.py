@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -19,6 +20,7 @@ from api.tokens import principal_of
 from runtime.gateway_settings import GatewaySettings
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry, Stop
 from web.failure import failure_response
+from web.form_fields import fields_of
 from web.page_route import local_path
 from web.protection import check_form_token, check_same_origin
 from web.rendering import plain_page
@@ -126,15 +128,14 @@ async def sign_out(request: Request) -> Response:
     check_same_origin(request)
     session = session_of(request)
     if session is not None:
-        form = await request.form()
-        given = form.get("csrf")
-        check_form_token(session, given if isinstance(given, str) else None)
+        check_form_token(session, dict(await fields_of(request)).get("csrf"))
         await _sessions(request).end(request.cookies[SESSION_COOKIE])
         _log.info("gateway.signed_out", **_ids(session.principal))
     response: Response = RedirectResponse(_SIGNED_OUT, 303)
     if session is not None and _gateway(request).oidc_issuer is not None:
         onward = await _provider(request)[0].sign_out_url()
-        if onward is not None:
+        # Hazard: a header cannot carry other characters.
+        if onward is not None and onward.isascii() and onward.isprintable():
             # Hazard: ``form-action 'self'`` refuses a redirect to another origin after a form.
             response = PlainTextResponse(
                 f"You are signed out here. Continuing to {urlsplit(onward).netloc}.",
@@ -155,8 +156,11 @@ async def _begin_session(
 ) -> Response:
     """Store a session under a fresh value, end the browser's former one, and continue.
 
-    :raises NeedsAuth: the ticket was used before.
+    :raises NeedsAuth: the identity has ended, or the ticket was used before.
     """
+    if ends_at <= time.time():
+        # A session that has ended would lead the browser back to the provider at once, without end.
+        raise NeedsAuth("Your identity has ended at the identity provider, so you are not signed in.")
     sessions = _sessions(request)
     value = await sessions.create(principal, display_name=_name(display_name), ends_at=ends_at, ticket=ticket)
     if value is None:

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from sinks.jobs.store import find_job
+from sinks.jobs.store import find_job, request_job
 from tests.harness.gateway import ALL_FEATURES, USER, Gateway
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import event, new_id, outcomes
@@ -70,6 +70,31 @@ def test_a_confirmed_action_is_carried_out_once(client: httpx2.Client, pipeline:
     assert (shown["kind"], shown["state"], shown["done"], shown["total"]) == ("bulk", "completed", 3, 3)
 
 
+def test_a_key_with_another_content_is_refused(client: httpx2.Client, pipeline: Settings) -> None:
+    """The job of the first request must not pass for one of the second, which would never run."""
+    key = {"Idempotency-Key": new_id()}
+    searching: dict[str, Any] = {"filter": {"interactionTypes": ["call"], "search": "T"}}
+    answer = client.post(PATH, json=body(**searching), headers=key)
+    assert answer.status_code == 202, answer.text
+    others = [
+        body(action="cancel", **searching),
+        body(4, **searching),
+        body(),
+        body(filter={"interactionTypes": ["call"], "search": "U"}),
+        body(action="reassign", ownerUserId=USER, **searching),
+    ]
+    for other in others:
+        refused = client.post(PATH, json=other, headers=key)
+        assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_conflict")
+    with connect(pipeline, application_name="t", autocommit=True) as connection:
+        assert request_job(connection, answer.json()["jobId"], "cancel")
+    # A job that is over has forgotten its search text.
+    assert client.post(PATH, json=body(**searching), headers=key).json() == answer.json()
+    assert client.post(PATH, json=body(action="cancel", **searching), headers=key).status_code == 422
+    (only,) = client.get("/api/customers/jobs").json()["items"]
+    assert only["id"] == answer.json()["jobId"]
+
+
 def test_a_key_belongs_to_its_user(client: httpx2.Client, gateway: Gateway, pipeline: Settings) -> None:
     key = {"Idempotency-Key": new_id()}
     mine = client.post(PATH, json=body(), headers=key).json()["jobId"]
@@ -94,6 +119,9 @@ def test_another_number_than_confirmed_starts_nothing(client: httpx2.Client) -> 
     [
         body(action="snooze"),
         body(action="snooze", day="2031-02-02", timeZone="Mars/Base"),
+        body(action="snooze", day="0001-01-01", timeZone="Europe/Berlin"),
+        body(action="snooze", day="9999-12-31", timeZone="America/New_York"),
+        body(action="snooze", day="2199-12-31", timeZone="America/New_York"),
         body(action="reassign"),
         body(ownerUserId=None),
         body(day="2031-02-02", timeZone="Europe/Berlin"),

@@ -76,6 +76,17 @@ def test_ignored_parameters_are_rejected_by_name(client: httpx2.Client) -> None:
     assert client.get("/api/customers/todos?_=17").status_code == 200, "old clients send any parameter"
 
 
+def test_repeated_members_are_rejected(client: httpx2.Client, customer: str) -> None:
+    """Parsers differ in which one counts. The topic of commands refuses them, too."""
+    kind = {"Content-Type": "application/json"}
+    body = f'{{"entityId": "{customer}", "interactionType": "call", "title": "a", "title": "b"}}'
+    refused = client.post(PATH, content=body, headers=kind)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/title")
+    assert client.post(PATH, content='{"\\ud800": 1, "\\ud800": 2}', headers=kind).status_code == 400
+    old = f'{{"entityId": "{customer}", "title": "a", "title": "b"}}'
+    assert client.post("/api/customers/todos", content=old, headers=kind).status_code == 201
+
+
 def test_repeated_headers_are_rejected(client: httpx2.Client, customer: str) -> None:
     call = client.post(PATH, json={"entityId": customer, "interactionType": "call"}).json()["id"]
     tags = [("If-Match", '"7"'), ("If-Match", '"1"')]

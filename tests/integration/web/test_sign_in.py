@@ -160,6 +160,18 @@ def test_an_identity_without_a_tenant_is_refused(browser: Browser, provider: Ide
     assert SESSION not in browser.cookies
 
 
+@pytest.mark.parametrize("ends_at", [7, -1, 10**400])
+def test_an_identity_that_has_ended_is_refused(
+    browser: Browser, provider: IdentityProvider, ends_at: int
+) -> None:
+    """A session that has ended would lead the browser to the provider and back without end."""
+    subject = new_id()
+    provider.set_user(subject, sessionExpiresAt=ends_at, **IDENTITY)
+    done = sign_in(browser, provider, subject)
+    assert done.status_code == 403
+    assert SESSION not in browser.cookies
+
+
 def test_another_state_is_refused(gateway: Gateway, provider: IdentityProvider, user: str) -> None:
     mine, other = Browser(gateway.url), Browser(gateway.url)
     back = provider.approve(begin(mine), user)
@@ -341,6 +353,11 @@ def test_pages_are_confined(browser: Browser) -> None:
         assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
     assert "content-security-policy" not in browser.get("/healthz").headers
+
+
+def test_an_asset_says_which_methods_it_has(browser: Browser) -> None:
+    refused = httpx2.post(f"{browser.url}/assets/app.css")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_without_a_way_to_sign_in(world: Settings) -> None:

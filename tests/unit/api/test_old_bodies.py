@@ -270,3 +270,33 @@ def test_the_items_that_old_clients_read() -> None:
         "pageSize": 50,
         "totalPages": 2,
     }
+
+
+_ACTIVITY_TEXTS = ("subject", "body", "phoneNumber", "appearanceIcon", "activityType")
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udc00\ud800b", "a\x00"])
+@pytest.mark.parametrize(
+    ("model", "member"),
+    [
+        *((ActivityCreate, name) for name in _ACTIVITY_TEXTS),
+        *((ActivityUpdate, name) for name in _ACTIVITY_TEXTS),
+        *((TodoCreate, name) for name in ("title", "todoSource")),
+        *((TodoUpdate, name) for name in ("title", "todoSource")),
+    ],
+)  # fmt: skip
+def test_a_text_that_no_command_can_carry_is_refused(model: type[Any], member: str, text: str) -> None:
+    body = {"id": ID, "entityId": ENTITY, "activityType": "call", "title": "T"}
+    known = {info.alias for info in model.model_fields.values()}
+    given = {name: value for name, value in body.items() if name in known}
+    model.model_validate(given)
+    with pytest.raises(ValidationError) as refused:
+        model.model_validate({**given, member: text})
+    assert [error["loc"] for error in refused.value.errors()] == [(member,)]
+
+
+@pytest.mark.parametrize("member", ["custom", "customValues", "todoCustom", "customFields"])
+def test_a_description_that_no_command_can_carry_is_refused(member: str) -> None:
+    for text in ("\ud800", "a\x00"):
+        with pytest.raises(ValidationError):
+            TodoCreate.model_validate({"entityId": ENTITY, "title": "T", member: {"description": text}})

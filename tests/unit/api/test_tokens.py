@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pydantic import SecretStr
 
+from api import signing_keys
 from api.principal import Principal
+from api.signing_keys import SigningKeys
 from api.tokens import TokenVerifier
 from runtime.gateway_settings import GatewaySettings, read_gateway_settings
 from schemas.errors import NeedsAuth, Retry, Stop
@@ -120,6 +122,13 @@ def test_invalid_claims_are_rejected(changes: dict[str, Any]) -> None:
         _verify(TokenVerifier(_settings()), jwt.encode(_claims(**changes), SECRET))
 
 
+def test_features_that_cannot_be_stored_are_not_granted() -> None:
+    """A session of the pages stores them."""
+    features = ["customers.view", "a\x00", "\ud800", 7, None]
+    found = _verify(TokenVerifier(_settings()), jwt.encode(_claims(features=features), SECRET))
+    assert found.features == {"customers.view"}
+
+
 @pytest.mark.parametrize(
     "header",
     ["[" * 20_000, '{"alg": ["HS256"]}', '{"alg": 1}', '{"alg": "HS256", "crit": ["x"]}', '"HS256"', "{}"],
@@ -157,6 +166,8 @@ class Provider:
 
     def __init__(self) -> None:
         self.answer = b""
+        self.part, self.pause = 2**30, 0.0
+        self.closing = threading.Event()
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -164,7 +175,10 @@ class Provider:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(provider.answer)))
                 self.end_headers()
-                self.wfile.write(provider.answer)
+                for at in range(0, len(provider.answer), provider.part):
+                    self.wfile.write(provider.answer[at : at + provider.part])
+                    if provider.closing.wait(provider.pause):
+                        return
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -177,6 +191,7 @@ class Provider:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -208,6 +223,22 @@ def test_a_provider_without_usable_keys_is_unavailable(provider: Provider, answe
     unknown = jwt.encode(_claims(), KEY, algorithm="RS256", headers={"kid": "two"})
     with pytest.raises(NeedsAuth):
         _verify(tokens, unknown)
+
+
+def test_keys_that_arrive_byte_by_byte_end_at_the_deadline(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte is in time. A fetch without end would keep a thread of the process per request."""
+    monkeypatch.setattr(signing_keys, "_SECONDS", 0.3)
+    provider.answer, provider.part, provider.pause = b" " * 10_000, 1, 0.02
+    with pytest.raises(jwt.PyJWKClientConnectionError):
+        SigningKeys(provider.url).get_signing_keys()
+
+
+def test_keys_without_end_are_not_read_to_the_end(provider: Provider) -> None:
+    provider.answer = b" " * 2**21 + json.dumps({"keys": [{**PUBLIC, "kid": "one"}]}).encode()
+    with pytest.raises(jwt.PyJWKClientConnectionError):
+        SigningKeys(provider.url).get_signing_keys()
 
 
 def test_issuer_and_audience_if_configured() -> None:

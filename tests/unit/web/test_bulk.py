@@ -57,6 +57,14 @@ def run(
     return asyncio.run(execute_all(form, "complete", commands, unsent or {}))
 
 
+@pytest.mark.parametrize("key", ["abc", "x" * 300, "é", "\x00"])
+def test_a_key_that_the_address_cannot_name_is_refused_before_anything_is_sent(key: str) -> None:
+    gateway = Gateway({})
+    with pytest.raises(Reject):
+        run(gateway, [str(uuid4())], key=key)
+    assert gateway.commands == []
+
+
 def rejection(code: str) -> Rejection:
     return Rejection({"code": code, "detail": "d", "status": 409, "errors": []})
 
