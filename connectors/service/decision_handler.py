@@ -23,9 +23,10 @@ from connectors.store.warnings import SyncWarning, lock_warnings
 from connectors.sync.mirror_events import mapping_changed
 from connectors.sync.resolution import resolve
 from runtime.connector_settings import ConnectorSettings
-from runtime.postgres import Connection
+from runtime.postgres import Connection, Outage
 from runtime.retrying_connection import RetryingConnection
 from runtime.settings import Settings
+from schemas.errors import Retry
 from schemas.instants import parse_instant
 from schemas.integration_decisions import (
     DECISION_TYPES,
@@ -89,7 +90,8 @@ class DecisionHandler:
     def __call__(self, messages: Sequence[Message]) -> None:
         """Execute the decisions; return once they are committed and their outcomes are published.
 
-        A record that is not a decision is logged and skipped.
+        A record that is not a decision is logged and skipped. So is one on which the code itself fails: it is
+        answered as refused, and must not stop the others.
 
         :raises AskedToStopError: the role is stopping; the decision was not executed.
         """
@@ -107,6 +109,14 @@ class DecisionHandler:
             # Log the type only: the text of a ValidationError contains the value.
             _log.error("connectors.no_decision", reason=type(error).__name__)
             return
+        try:
+            self._execute(connection, request)
+        except (Retry, Outage):
+            raise
+        except Exception as error:  # noqa: BLE001 - see __call__
+            self._fail(request, error)
+
+    def _execute(self, connection: Connection, request: _Request) -> None:
         decision = request.decision
         integration = read_integration(connection, decision.integration_id)
         if integration is not None and (integration.tenant_id, integration.organization_id) != request.scope:
@@ -126,6 +136,33 @@ class DecisionHandler:
             self._operate(connection, integration, request, decision)
         else:
             self._decide_warnings(connection, integration, request, decision)
+
+    def _fail(self, request: _Request, error: Exception) -> None:
+        """Log an unexpected error, and tell the caller, who would otherwise wait for an answer."""
+        decision, scope = request.decision, request.scope
+        _log.error(
+            "connectors.decision_failed",
+            integration=decision.integration_id,
+            tenant=scope[0],
+            organization=scope[1],
+            kind=type(decision).__name__,
+            reason=type(error).__name__,
+        )
+        if isinstance(decision, WarningsDecision):
+            return  # its outcome cannot express a refusal: the caller gets a 504
+        detail = f"An unexpected error ({type(error).__name__}) occurred; the log of the connectors names it."
+        named = Integration(
+            id=decision.integration_id,
+            tenant_id=scope[0],
+            organization_id=scope[1],
+            provider=decision.provider if isinstance(decision, IntegrationAddition) else "",
+            settings={},
+            policy={},
+            secrets=b"",
+            secrets_key_id="",
+            state="disabled",
+        )
+        self._answer("changed", named, refused("internal_error", detail), request)
 
     def _remove(
         self,

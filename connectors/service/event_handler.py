@@ -6,6 +6,9 @@ import threading
 import time
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
+
+import structlog
 
 from connectors.service.open_session import utc_now
 from connectors.store.erasure import release_erased
@@ -20,6 +23,7 @@ from schemas.avro_codec import AvroDecoder
 from schemas.errors import Retry
 from sinks.erasure.erased import ErasedCustomer
 
+_log = structlog.get_logger("connectors")
 #: Cache time of the integrations table. The initial plan of a new integration covers events missed meanwhile.
 _CACHE_SECONDS: Final = 1.0
 
@@ -40,7 +44,9 @@ class EventHandler:
     def __call__(self, values: Sequence[bytes | None]) -> None:
         """Mark the items that the events concern; return once committed, retrying through outages.
 
-        :raises Reject: a value is not one of our events, so another publisher writes to this topic.
+        A value that is not one of our events is logged and skipped: the reconciler finds what it may have
+        reported.
+
         :raises AskedToStopError: the role is stopping; the marks were not written.
         """
         self._connection.run(lambda connection: self._mark(connection, values))
@@ -59,9 +65,19 @@ class EventHandler:
         erased: list[ErasedCustomer] = []
         for value in values:
             if value is not None:
-                event = self._decode(value)
-                marks += marks_for_event(*event, self._integrations)
-                if (customer := erased_customer(*event)) is not None:
+                try:
+                    event = self._decode(value)
+                    customer = erased_customer(*event)
+                    found = marks_for_event(*event, self._integrations)
+                    for mark in found:
+                        UUID(mark.interaction_id), UUID(mark.entity_id)
+                except Retry:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a foreign record must not stop the others
+                    _log.error("connectors.not_an_event", reason=type(error).__name__)
+                    continue
+                marks += found
+                if customer is not None:
                     erased.append(customer)
         try:
             marked = mark_local(connection, marks, utc_now())

@@ -107,6 +107,14 @@ class ProviderOperations:
             except Retry as error:
                 if self._stopping.wait(bounded_pause(error.after) or _WAIT_SECONDS):
                     return
+            except Exception as error:  # noqa: BLE001 - one outcome must not end the process
+                _log.error(
+                    "connectors.operation_not_answered",
+                    integration=integration.id,
+                    operation=task.wanted.operation,
+                    reason=type(error).__name__,
+                )
+                return
             else:
                 return
 

@@ -16,12 +16,12 @@ from connectors.service.integration_events import IntegrationEvents
 from connectors.service.open_session import OpenedSession, open_session, utc_now
 from connectors.store.integrations import Integration, list_integrations, set_health
 from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.failure_policy import reason_of
 from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox, load_secret_box
 from runtime.settings import Settings
-from schemas.errors import Stop
 from schemas.flags import EXTERNAL_SYNC
 from sinks.flags import flags_of
 from sinks.leader_lock import try_lead
@@ -168,9 +168,8 @@ class IntegrationRegistry:
             return entry
         try:
             opened = self._open(integration)
-        except Stop as error:
-            # An integration that cannot be opened must not affect the others.
-            self._note_failure(integration, entry, connection, str(error))
+        except Exception as error:  # noqa: BLE001 - it must not affect the other integrations
+            self._note_failure(integration, entry, connection, reason_of(error))
             return entry
         self._failed.pop(integration.id, None)
         fresh = Entry(opened=opened, breaker=CircuitBreaker(utc_now), integration=integration)
