@@ -12,6 +12,7 @@ import jwt
 import structlog
 
 from api.principal import Principal
+from api.signing_keys import SigningKeys
 from runtime.gateway_settings import GatewaySettings
 from schemas.errors import InteractionsError, NeedsAuth, Retry, Stop
 from schemas.values import UUID_PATTERN
@@ -63,7 +64,7 @@ class TokenVerifier:
         self._audience = settings.jwt_audience
         self._keys: KeySource | None = keys
         if keys is None and settings.jwks_url is not None:
-            self._keys = jwt.PyJWKClient(settings.jwks_url, timeout=5, lifespan=300)
+            self._keys = SigningKeys(settings.jwks_url)
         if self._secret is None and self._keys is None:
             raise Stop(
                 "The gateway cannot verify tokens. Set INTERACTIONS_API_JWT_SECRET (or _FILE) or "

@@ -5,6 +5,7 @@ Authlib makes the requests and validates the ID token: signature, issuer, audien
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,9 +25,13 @@ from web.sign_in.record import SignInRecord
 
 _log = structlog.get_logger("gateway")
 _TIMEOUT_SECONDS: Final = 5.0
+#: Hazard: that timeout applies per socket operation. A server that sends one byte at a time never trips it.
+_EXCHANGES_SECONDS: Final = 10.0
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 #: Raised by Authlib and joserfc for a response of the provider that is not valid.
-_INVALID: Final = (AuthlibBaseError, JoseError, ValueError, KeyError, TypeError, RuntimeError)
+_INVALID: Final = (
+    AuthlibBaseError, JoseError, ValueError, KeyError, TypeError, AttributeError, RuntimeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +122,20 @@ class OidcProvider:
         """
         client = self._made or self._make()
         try:
-            try:
-                metadata = await client.load_server_metadata()
-            except ValueError as error:
-                raise _unavailable(type(error).__name__) from None
-            if self._made is None:
-                _check_metadata(metadata, self._issuer)
-                self._made = client
-            yield client
-        except httpx2.HTTPError as error:
+            async with asyncio.timeout(_EXCHANGES_SECONDS):
+                if self._made is None:
+                    await self._load(client)
+                yield client
+        except (httpx2.HTTPError, TimeoutError) as error:
             raise _unavailable(type(error).__name__) from None
+
+    async def _load(self, client: Any) -> None:
+        """Fetch and check the metadata; only metadata that can be used is kept."""
+        try:
+            _check_metadata(await client.load_server_metadata(), self._issuer)
+        except _INVALID as error:
+            raise _unavailable(type(error).__name__) from None
+        self._made = client
 
     def _make(self) -> Any:
         return OAuth().register(
@@ -147,15 +156,24 @@ def _check_metadata(metadata: dict[str, Any], issuer: str) -> None:
 
     Hazard: Authlib accepts every algorithm that the document names, ``none`` among them.
 
-    :raises Retry: it belongs to another issuer.
+    :raises Retry: it belongs to another issuer, or an address is missing.
     """
     if metadata.get("issuer") != issuer:
         raise _unavailable("the discovery document names another issuer")
+    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+        if not _is_address(metadata.get(name)):
+            raise _unavailable(f"the discovery document has no {name}")
+    if not _is_address(metadata.get("end_session_endpoint")):
+        metadata.pop("end_session_endpoint", None)
     offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
     metadata["id_token_signing_alg_values_supported"] = [name for name in offered if name in ASYMMETRIC]
     methods = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
     if "client_secret_basic" not in methods and "client_secret_post" in methods:
         metadata["token_endpoint_auth_method"] = "client_secret_post"  # noqa: S105 - name of a method
+
+
+def _is_address(found: Any) -> bool:
+    return isinstance(found, str) and found.startswith(("https://", "http://"))
 
 
 def _refuse(reason: str) -> NoReturn:
