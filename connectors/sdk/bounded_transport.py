@@ -27,7 +27,7 @@ MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 SENT_ENCODING: Final = "interactions_content_encoding"
 _CONNECT_SECONDS: Final = 5.0
 #: Maximum number of addresses to try per host name.
-_MAX_ADDRESSES: Final = 4
+MAX_ADDRESSES: Final = 4
 
 
 class DeadlineExceeded(httpx2.TimeoutException):
@@ -116,7 +116,7 @@ class _Backend(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         failure: Exception = httpcore2.ConnectError("the host name has no address")
-        for address in self._addresses(host, port)[:_MAX_ADDRESSES]:
+        for address in self._addresses(host, port)[:MAX_ADDRESSES]:
             seconds = self._deadline.left(timeout or _CONNECT_SECONDS)
             try:
                 stream = self._inner.connect_tcp(address, port, seconds, local_address, socket_options)

@@ -34,6 +34,9 @@ def send_request(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Respo
         return send()
     except (httpx2.RequestError, httpx2.InvalidURL, httpx2.StreamError, UnicodeError) as error:
         raise Retry(f"{name}{_at(error)} {_failure(error)}") from error
+    except RuntimeError as error:
+        # The client was closed: the settings have changed, and the next attempt uses the new ones.
+        raise Retry(f"{name} was not called, because its settings have just changed") from error
 
 
 def check_status(name: str, answer: httpx2.Response, *, after: float | None = None) -> httpx2.Response:

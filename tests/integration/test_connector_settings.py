@@ -342,6 +342,44 @@ def test_a_foreign_record_among_the_events_is_skipped(
     assert row == ([event["id"]],)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["set", "calendar-1", "--set", "calendar=A", "--set", "calendar=B"], "names 'calendar' twice"),
+        (["set", "calendar-1", "--secret", "password=env:A", "--secret", "password=env:B"], "twice"),
+        (["set", "calendar-1", "--secret", "username=env:A"], "has no such secret"),
+        (["set", "calendar-1", "--secret", "password=@{file}"], "not a text in UTF-8"),
+        (["warnings", "--integration", "calendar-9"], "There is no integration calendar-9"),
+        (["retry", "--all", "--integration", "calendar-9"], "There is no integration calendar-9"),
+    ],
+)
+def test_arguments_that_would_be_passed_over_are_refused(
+    connection: Connection, run: Any, tmp_path: Path, arguments: list[str], reason: str
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xff\xfe")
+    before = _stored(connection)
+    status, said = run(*[each.format(file=file) for each in arguments], A="a", B="b")
+    assert status != 0
+    assert reason in said
+    assert _stored(connection) == before
+
+
+def test_an_old_warning_is_found_by_its_id(connection: Connection, run: Any) -> None:
+    identity, _ = raise_warning(
+        connection, a_warning("calendar-1", TENANT, ORGANIZATION, new_id(), kind="failed", field=None)
+    )
+    connection.execute("UPDATE integration_warnings SET created_at = created_at - interval '1 year'")
+    connection.execute(
+        "INSERT INTO integration_warnings (id, integration_id, tenant_id, organization_id, interaction_id,"
+        " kind, detail) SELECT gen_random_uuid(), integration_id, tenant_id, organization_id,"
+        " gen_random_uuid(), 'brake', 'x' FROM integration_warnings, generate_series(1, 10000)"
+    )
+    status, said = run("retry", "not-an-id", identity)
+    assert status == 0, said
+    assert "1 of 1 warnings" in said
+
+
 def test_a_warning_shows_enough_to_decide_it(connection: Connection, run: Any) -> None:
     interaction, customer = new_id(), new_id()
     theirs = "x" * 500
