@@ -6,28 +6,37 @@ from typing import Final
 
 from confluent_kafka.schema_registry import SchemaRegistryClient, SchemaRegistryError
 
+from runtime.bounded_call import CallTimeout, within
 from runtime.registry import make_registry
 from runtime.settings import Settings
 from schemas.avro_codec import FetchSchema
 from schemas.errors import Reject, Retry
 
 _NOT_FOUND: Final = 404
-_SECONDS: Final = 5.0
+_OPTIONS: Final = {"max.retries": 0, "timeout": 5.0}
+_DEADLINE_SECONDS: Final = 10.0
 
 
-def make_fetch(settings: Settings) -> FetchSchema:
+def make_fetch(settings: Settings, seconds: float = _DEADLINE_SECONDS) -> FetchSchema:
     """Create a function that fetches the text of a schema; the caller caches the results.
 
     It returns ``None`` for an unknown id. It raises ``Retry`` when the registry is unavailable, and
     ``Reject`` when the schema is not plain Avro.
 
+    :param seconds: deadline of one request.
     :raises Stop: no registry URL is set.
     """
     # No retries here: the caller has its own backoff.
-    registry = make_registry(settings, **{"max.retries": 0, "timeout": _SECONDS})
+    registry = make_registry(settings, **_OPTIONS)
 
     def fetch(schema_id: int) -> str | None:
-        return _ask(registry, schema_id)
+        nonlocal registry
+        try:
+            # Hazard: the client's timeout applies per socket operation, and a partition waits for this call.
+            return within(seconds, f"the request for schema {schema_id}", lambda: _ask(registry, schema_id))
+        except CallTimeout:
+            registry = make_registry(settings, **_OPTIONS)
+            raise
 
     return fetch
 
