@@ -76,11 +76,11 @@ def retry_after(answer: httpx2.Response) -> float | None:
     return bounded_pause(requested) if requested is not None else None
 
 
-def bounded_pause(seconds: float | None) -> float:
+def bounded_pause(seconds: object) -> float:
     """Clamp a requested pause to 0..``LONGEST_PAUSE``; 0 if it is not a number."""
-    if seconds is None or not seconds > 0:  # also for NaN
+    if not isinstance(seconds, int | float) or not seconds > 0:  # also for NaN
         return 0.0
-    return min(float(seconds), LONGEST_PAUSE)
+    return float(min(seconds, LONGEST_PAUSE))
 
 
 def _host(request: httpx2.Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -123,7 +124,9 @@ class GuardedProvider(Provider):
             state = change.state
             if state is not None and not is_storable(state.marker):
                 state = replace(state, marker=None)
-            yield replace(change, event_id=event, state=state)
+            at = change.occurred_at
+            known = isinstance(at, datetime) and at.tzinfo is not None
+            yield replace(change, event_id=event, state=state, occurred_at=at if known else None)
 
 
 def is_storable(text: object, most: int | None = _MAX_ID_BYTES) -> bool:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -61,6 +61,12 @@ class Entry:
     def enabled(self) -> bool:
         """True if the integration is active and switched on, so that webhooks are accepted."""
         return self.switched_on and self.integration.state == "active"
+
+    def put_off(self, pause: timedelta) -> None:
+        """Put every maintenance task off that would be due before the end of the pause."""
+        until = utc_now() + pause
+        known = {"reconcile": until, **self.due.copy()}
+        self.due.update({name: max(due, until) for name, due in known.items()})
 
     def follow(self, integration: Integration, *, switched_on: bool) -> None:
         """Update state and flag; after re-activation all maintenance except the full listing is due."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -95,6 +96,12 @@ def test_a_page_keeps_the_changes_that_can_be_stored() -> None:
     assert found.skipped == {"b": "template"}
     again = _guarded(changes=lambda _: page).changes(None).changes
     assert again == found.changes, "a repeated event keeps its id"
+
+
+@pytest.mark.parametrize("moment", ["2026-01-01", 7, datetime(2026, 1, 1)])  # noqa: DTZ001 - naive
+def test_a_time_of_another_type_counts_as_unknown(moment: Any) -> None:
+    page = ChangePage(changes=(_change(_FINE, occurred_at=moment),), cursor="c")
+    assert _guarded(changes=lambda _: page).changes(None).changes == (_change(_FINE),)
 
 
 @pytest.mark.parametrize("cursor", [None, 7, "", "\x00", "\udfff"])
