@@ -69,7 +69,6 @@ class IntegrationEvents:
         """Publish an event, best effort: if it fails, the event is dropped. The ledger is the truth."""
         try:
             self.send([self.record(kind, integration, entity_id, data)])
-        except Retry as error:
-            _log.warning(
-                "connectors.event_not_sent", integration=integration.id, kind=kind, reason=str(error)
-            )
+        except Exception as error:  # noqa: BLE001 - what was announced is done, and must not be undone by this
+            reason = str(error) if isinstance(error, Retry) else type(error).__name__
+            _log.warning("connectors.event_not_sent", integration=integration.id, kind=kind, reason=reason)
