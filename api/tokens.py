@@ -181,7 +181,7 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
         tenant_id=claims["tenantId"].lower(),
         organization_id=claims["organizationId"].lower(),
         subject=subject,
-        features=frozenset(name for name in features if isinstance(name, str) and _storable(name)),
+        features=frozenset(name for name in features if isinstance(name, str) and _is_attribute(name)),
         expires_at=float(expires_at),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from confluent_kafka.schema_registry import SchemaRegistryClient, SchemaRegistryError
@@ -15,27 +14,29 @@ from schemas.errors import Reject, Retry
 
 #: Answers about one id, which another request does not change.
 _UNKNOWN: Final = frozenset({400, 404, 410, 422})
-_SECONDS: Final = 5.0
+_OPTIONS: Final = {"max.retries": 0, "timeout": 5.0}
+_DEADLINE_SECONDS: Final = 10.0
 
 
-def make_fetch(settings: Settings) -> FetchSchema:
+def make_fetch(settings: Settings, seconds: float = _DEADLINE_SECONDS) -> FetchSchema:
     """Create a function that fetches the text of a schema; the caller caches the results.
 
     It returns ``None`` for an unknown id. It raises ``Retry`` when the registry is unavailable, and
     ``Reject`` when the schema is not plain Avro.
 
+    :param seconds: deadline of one request.
     :raises Stop: no registry URL is set.
     """
     # No retries here: the caller has its own backoff.
-    connect = partial(make_registry, settings, **{"max.retries": 0, "timeout": _SECONDS})
-    clients = [connect()]
+    registry = make_registry(settings, **_OPTIONS)
 
     def fetch(schema_id: int) -> str | None:
+        nonlocal registry
         try:
-            # Hazard: the client's timeout is per read, so a registry that drips bytes never trips it.
-            return within(2 * _SECONDS, "get-schema", lambda: _ask(clients[0], schema_id))
+            # Hazard: the client's timeout applies per socket operation, and a partition waits for this call.
+            return within(seconds, f"the request for schema {schema_id}", lambda: _ask(registry, schema_id))
         except CallTimeout:
-            clients[0] = connect()
+            registry = make_registry(settings, **_OPTIONS)
             raise
 
     return fetch

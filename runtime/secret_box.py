@@ -67,11 +67,11 @@ class SecretBox:
             )
         try:
             plain = cipher.decrypt(sealed.content[:_NONCE], sealed.content[_NONCE:], _bound(integration_id))
-        except InvalidTag:
+            opened: dict[str, str] = orjson.loads(plain)
+        except (InvalidTag, ValueError):  # ValueError: too short for a nonce, or not JSON
             raise Stop(
                 f"the secrets of {integration_id} cannot be decrypted with key {sealed.key_id!r}"
             ) from None
-        opened: dict[str, str] = orjson.loads(plain)
         return opened
 
 

@@ -12,6 +12,11 @@ from typing import Any, Final
 import httpcore2
 import httpx2
 
+#: ExceptionGroup: what the connection attempts raise beside ``OSError``, a port out of range for example.
+_FAILURES: Final = (
+    httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError, ExceptionGroup,
+)  # fmt: skip
+
 
 class ExchangeError(Exception):
     """There is no complete response; whether the request had an effect is unknown."""
@@ -92,7 +97,7 @@ class BoundedExchange:
                 return await self._exchange(content, transport)
         except TimeoutError:
             raise ExchangeTimeoutError(f"no complete response within {seconds:g} s") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError) as error:
+        except _FAILURES as error:
             raise ExchangeError(type(error).__name__) from None
         finally:
             await transport.close_all()

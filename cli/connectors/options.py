@@ -45,13 +45,15 @@ def integration_id(wanted: str | None, provider: str) -> str:
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """Parse ``name=value`` texts.
 
-    :raises Reject: one has no ``=``.
+    :raises Reject: one has no ``=``, or a name occurs twice.
     """
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise Reject("bad_option", f"{option} takes name=value, not just {text.split('=')[0]!r}.")
+        if name in found:
+            raise Reject("bad_option", f"{option} names {name!r} twice. Nothing was changed.")
         found[name] = value
     return found
 
@@ -78,6 +80,12 @@ def settings_of(
             "secret_in_the_open",
             f"{', '.join(misplaced)}: pass secrets with --secret name=@file or name=env:NAME.",
         )
+    unknown = sorted(secret.keys() - secret_names)
+    if unknown:
+        raise Reject(
+            "not_a_secret",
+            f"{', '.join(unknown)}: {declared.title} has no such secret; settings are passed with --set.",
+        )
     values = {**(known or {}), **{name: _secret(name, source) for name, source in secret.items()}}
     for name in sorted(secret_names - values.keys()):
         if declared.settings.model_fields[name].is_required():
@@ -95,6 +103,8 @@ def _secret(name: str, source: str) -> str:
             return Path(source[1:]).read_text().strip()
         except OSError as error:
             raise Stop(f"--secret {name}: cannot read {source[1:]}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise Stop(f"--secret {name}: {source[1:]} is not a text in UTF-8") from error
     if source.startswith("env:"):
         value = os.environ.get(source[4:])
         if not value:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from cli.connectors.common import AsJson, Tenant, database, print_json
+from cli.connectors.common import AsJson, Tenant, database, get_integration, print_json
 from cli.console import console, table
 from cli.relative_times import relative
 
@@ -41,6 +41,8 @@ def warnings(
     from connectors.store.warnings import list_warnings
 
     with database() as connection:
+        if integration is not None:
+            get_integration(connection, integration)
         found = list_warnings(
             connection,
             integration_id=integration,
@@ -87,9 +89,9 @@ def retry(
     if take not in choices:
         raise typer.BadParameter("must be local or remote", param_hint="--take")
     with database() as connection:
-        found = list_warnings(connection, integration_id=integration, limit=10_000)
-        if ids:
-            found = [warning for warning in found if warning.id in ids]
+        if integration is not None:
+            get_integration(connection, integration)
+        found = list_warnings(connection, integration_id=integration, ids=ids or None, limit=None)
         resolved = resolve(connection, found, choices[take], by="command line", now=datetime.now(UTC))
         rescheduled = 0 if ids or take else _make_due(connection, integration)
     if as_json:

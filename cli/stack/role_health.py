@@ -28,6 +28,6 @@ def _reasons(answer: httpx2.Response) -> list[str]:
         # The gateway reports its connections: {"database": false, …}.
         missing = [name for name, there in body.items() if there is False]
         found = [*map(str, body.get("reasons", [])), *(f"No connection: {name}." for name in missing)]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         found = []
     return found or [f"It is not ready (HTTP {answer.status_code})."]

@@ -64,8 +64,8 @@ def resolve(host: str, port: int, seconds: float = _RESOLVE_SECONDS) -> list[str
     return within(seconds, f"the look-up of {host}", look_up)
 
 
-def public_address(host: str, port: int) -> str:
-    """Resolve a host name to an address on the public internet.
+def public_addresses(host: str, port: int) -> list[str]:
+    """Resolve a host name to its addresses on the public internet, at least one.
 
     :raises Reject: ``private_address``: any of its addresses is private, loopback, link-local or reserved.
     :raises Retry: the name cannot be resolved at the moment.
@@ -79,7 +79,7 @@ def public_address(host: str, port: int) -> str:
     for address in addresses:
         if not is_public(address):
             raise Reject("private_address", "the host resolves to a private address; use a public host")
-    return addresses[0]
+    return list(dict.fromkeys(addresses))
 
 
 def is_public(text: str) -> bool:

@@ -26,8 +26,9 @@ MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 #: Response extension with the Content-Encoding of a response that has been decompressed.
 SENT_ENCODING: Final = "interactions_content_encoding"
 _CONNECT_SECONDS: Final = 5.0
+_LEFT_OUT: Final = frozenset({b"content-encoding", b"content-length", b"set-cookie"})
 #: Maximum number of addresses to try per host name.
-_MAX_ADDRESSES: Final = 4
+MAX_ADDRESSES: Final = 4
 
 
 class DeadlineExceeded(httpx2.TimeoutException):
@@ -116,7 +117,7 @@ class _Backend(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         failure: Exception = httpcore2.ConnectError("the host name has no address")
-        for address in self._addresses(host, port)[:_MAX_ADDRESSES]:
+        for address in self._addresses(host, port)[:MAX_ADDRESSES]:
             seconds = self._deadline.left(timeout or _CONNECT_SECONDS)
             try:
                 stream = self._inner.connect_tcp(address, port, seconds, local_address, socket_options)
@@ -174,11 +175,9 @@ def bounded_response(answer: httpx2.Response, deadline: Deadline, end: float) ->
 
     :param end: deadline of the request.
     """
-    headers = [
-        (name, value)
-        for name, value in answer.headers.raw
-        if name.lower() not in {b"content-encoding", b"content-length"}
-    ]
+    # Hazard: httpx sends cookies back, without bound. A server that sets a new one each time would get
+    # longer and longer requests, until it refuses them all.
+    headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in _LEFT_OUT]
     coding = answer.headers.get("content-encoding", "")
     return httpx2.Response(
         answer.status_code,

@@ -6,8 +6,9 @@ import re
 from datetime import datetime
 from typing import Final
 
-#: Control characters that text protocols do not carry safely; all but tab and line ends.
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+#: Control characters that text protocols do not carry safely (all but tab and line ends), and lone
+#: surrogates, which JSON can contain and UTF-8 cannot.
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def one_line(text: str | None) -> str | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from connectors.sdk.http_errors import check_status, send_request
 from connectors.sdk.provider import ProviderContext
-from schemas.errors import NeedsAuth
+from schemas.errors import NeedsAuth, Retry
 
 
 class Credentials(Protocol):
@@ -60,13 +60,20 @@ class OAuthToken:
         self._title, self._url, self._client, self._context = title, url, client, context
         self._access, self._refresh = access, refresh
         self._lock = threading.Lock()
+        self._unsaved = False
 
     def header(self) -> str:
+        with self._lock:
+            if self._unsaved:
+                self._save()
+            return self._header()
+
+    def _header(self) -> str:
         return f"Bearer {self._access}"
 
     def refresh(self, used: str) -> bool:
         with self._lock:
-            if self.header() != used:
+            if self._header() != used:
                 return True  # another thread has refreshed; a second refresh would invalidate its tokens
             grant = {"grant_type": "refresh_token", "refresh_token": self._refresh, **self._client}
             try:
@@ -78,7 +85,24 @@ class OAuthToken:
                 return False
             if answer.status_code != 200:
                 return False
-            tokens = answer.json()
-            self._access, self._refresh = tokens["access_token"], tokens.get("refresh_token", self._refresh)
-            self._context.save_secrets(access_token=self._access, refresh_token=self._refresh)
+            try:
+                tokens = answer.json()
+                renewed = [tokens["access_token"], tokens.get("refresh_token") or self._refresh]
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+                renewed = [None]
+            if not all(map(_is_token, renewed)):
+                raise Retry(f"{self._title}'s response to the renewal of the token contains no token")
+            self._access, self._refresh = renewed
+            self._save()
             return True
+
+    def _save(self) -> None:
+        # Hazard: the former refresh token may be void. Until the new one is stored, a restart would lose it.
+        self._unsaved = True
+        self._context.save_secrets(access_token=self._access, refresh_token=self._refresh)
+        self._unsaved = False
+
+
+def _is_token(found: Any) -> bool:
+    """RFC 6749, appendices A.12 and A.17: visible ASCII characters."""
+    return isinstance(found, str) and found.isascii() and found.isprintable() and bool(found.strip())

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 
@@ -17,8 +17,8 @@ from schemas.errors import NeedsAuth, Retry
 
 #: Longest pause that a provider can request, in seconds; caps ``Retry-After``.
 LONGEST_PAUSE: Final = 3600.0
-#: 4xx statuses that are transient.
-_TRANSIENT: Final = frozenset({408, 409, 423, 425, 507})
+#: Statuses below 500 that are transient. No request is conditional on a date, so 304 answers none.
+_TRANSIENT: Final = frozenset({304, 408, 409, 423, 425, 507})
 
 
 class Throttled(Retry):
@@ -34,6 +34,9 @@ def send_request(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Respo
         return send()
     except (httpx2.RequestError, httpx2.InvalidURL, httpx2.StreamError, UnicodeError) as error:
         raise Retry(f"{name}{_at(error)} {_failure(error)}") from error
+    except RuntimeError as error:
+        # The client was closed: the settings have changed, and the next attempt uses the new ones.
+        raise Retry(f"{name} was not called, because its settings have just changed") from error
 
 
 def check_status(name: str, answer: httpx2.Response, *, after: float | None = None) -> httpx2.Response:
@@ -53,7 +56,7 @@ def check_status(name: str, answer: httpx2.Response, *, after: float | None = No
         raise NeedsAuth(f"{who} denies access (HTTP 403); check this account's permissions, then resume")
     if status == 429:
         raise Retry(f"{who} has reached its rate limit (HTTP 429)", after=retry_after(answer) or after)
-    if 300 <= status < 400:
+    if 300 <= status < 400 and status not in _TRANSIENT:
         raise Retry(f"{who} redirects to {_redirect_origin(answer)} (HTTP {status}), which is not followed")
     if status >= 500 or status in _TRANSIENT:
         raise Retry(f"{who} answered HTTP {status}", after=retry_after(answer))
@@ -73,11 +76,11 @@ def retry_after(answer: httpx2.Response) -> float | None:
     return bounded_pause(requested) if requested is not None else None
 
 
-def bounded_pause(seconds: float | None) -> float:
+def bounded_pause(seconds: Any) -> float:
     """Clamp a requested pause to 0..``LONGEST_PAUSE``; 0 if it is not a number."""
-    if seconds is None or not seconds > 0:  # also for NaN
+    if not isinstance(seconds, int | float) or not seconds > 0:  # also for NaN
         return 0.0
-    return min(float(seconds), LONGEST_PAUSE)
+    return float(min(seconds, LONGEST_PAUSE))
 
 
 def _host(request: httpx2.Request) -> str:

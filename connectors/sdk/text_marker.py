@@ -9,7 +9,9 @@ from typing import Final
 from connectors.sdk.coarse_forms import plain
 
 #: Editors may rewrite the rule and insert an empty line after it.
-_FOOTER: Final = re.compile(r"(?:\A|\s*\n)(?:---|\*\*\*|___)\s*\nref:(\S+)( deleted)?[ \t]*(?=\n|\Z)")
+#: Hazard: it must not begin with a repeated class. A text of blank lines would take quadratic time, and the
+#: regular expression engine stops every thread meanwhile.
+_FOOTER: Final = re.compile(r"(?m:^)(?:---|\*\*\*|___)\s*\nref:(\S+)( deleted)?[ \t]*(?=\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class MarkedText:
     @classmethod
     def read(cls, text: str) -> MarkedText:
         """Parse a text; lines that people added below the footer belong to the body."""
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
         footers = list(_FOOTER.finditer(text))
         if not footers:
             return cls(plain(text))

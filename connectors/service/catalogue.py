@@ -9,6 +9,7 @@ from functools import cache
 
 from connectors import providers
 from connectors.sdk.declaration import Declaration
+from connectors.service.guarded_provider import contained
 from schemas.errors import Stop
 
 
@@ -50,7 +51,8 @@ def _load(name: str) -> Declaration:
     # Load one module only: a defective one must not keep other providers from being opened.
     module = f"{providers.__name__}.{name}"
     try:
-        declared = getattr(importlib.import_module(module), "DECLARATION", None)
+        with contained():
+            declared = getattr(importlib.import_module(module), "DECLARATION", None)
     except Exception as error:
         raise Stop(f"{module} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(declared, Declaration) or declared.name != name:

@@ -25,10 +25,10 @@ from connectors.sync.resolution import resolve
 from runtime.connector_settings import ConnectorSettings
 from runtime.isolation_limit import IsolationLimit
 from runtime.outages import AskedToStopError
-from runtime.postgres import Connection, sqlstate_of
+from runtime.postgres import Connection, Outage, sqlstate_of
 from runtime.retrying_connection import RetryingConnection
 from runtime.settings import Settings
-from schemas.errors import Stop
+from schemas.errors import Retry, Stop
 from schemas.instants import parse_instant
 from schemas.integration_decisions import (
     DECISION_TYPES,
@@ -94,7 +94,8 @@ class DecisionHandler:
     def __call__(self, messages: Sequence[Message]) -> None:
         """Execute the decisions; return once they are committed and their outcomes are published.
 
-        A record that is not a decision is logged and skipped; so is one whose execution fails unexpectedly.
+        A record that is not a decision is logged and skipped. So is one on which the code itself fails: it is
+        answered as refused, and must not stop the others.
 
         :raises Stop: too many decisions fail.
         :raises AskedToStopError: the role is stopping; the decision was not executed.
@@ -125,6 +126,15 @@ class DecisionHandler:
             # Log the type only: the text of a ValidationError contains the value.
             _log.error("connectors.no_decision", reason=type(error).__name__)
             return
+        try:
+            self._execute(connection, request)
+        except (Retry, Stop, Outage):
+            raise
+        except Exception as error:
+            self._fail(request, error)
+            raise
+
+    def _execute(self, connection: Connection, request: _Request) -> None:
         decision = request.decision
         integration = read_integration(connection, decision.integration_id)
         if integration is not None and (integration.tenant_id, integration.organization_id) != request.scope:
@@ -144,6 +154,33 @@ class DecisionHandler:
             self._operate(connection, integration, request, decision)
         else:
             self._decide_warnings(connection, integration, request, decision)
+
+    def _fail(self, request: _Request, error: Exception) -> None:
+        """Log an unexpected error, and tell the caller, who would otherwise wait for an answer."""
+        decision, scope = request.decision, request.scope
+        _log.error(
+            "connectors.decision_failed",
+            integration=decision.integration_id,
+            tenant=scope[0],
+            organization=scope[1],
+            kind=type(decision).__name__,
+            reason=type(error).__name__,
+        )
+        if isinstance(decision, WarningsDecision):
+            return  # its outcome cannot express a refusal: the caller gets a 504
+        detail = f"An unexpected error ({type(error).__name__}) occurred; the log of the connectors names it."
+        named = Integration(
+            id=decision.integration_id,
+            tenant_id=scope[0],
+            organization_id=scope[1],
+            provider=decision.provider if isinstance(decision, IntegrationAddition) else "",
+            settings={},
+            policy={},
+            secrets=b"",
+            secrets_key_id="",
+            state="disabled",
+        )
+        self._answer("changed", named, refused("internal_error", detail), request)
 
     def _remove(
         self,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
-from connectors.service.fair_share import FairShare
 from connectors.service.maintenance import TASK_SECONDS
 from connectors.service.open_session import utc_now
 from connectors.store.stalls import sync_stalls
@@ -26,6 +25,18 @@ _STALE_SECONDS: Final = 15.0
 _MARGIN_SECONDS: Final = 120.0
 
 
+class Turns(Protocol):
+    """Running calls of providers, by integration."""
+
+    def longest_running(self) -> tuple[str, float] | None:
+        """Integration and duration in seconds of the longest-running one."""
+        ...
+
+    def reset_clocks(self) -> None:
+        """Restart the clocks of all of them."""
+        ...
+
+
 class RoleHealth:
     """Health of the role: refreshed by the keeper thread, read by the others.
 
@@ -38,7 +49,7 @@ class RoleHealth:
         self,
         settings: Settings,
         connectors: ConnectorSettings,
-        shares: Sequence[FairShare],
+        shares: Sequence[Turns],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Hazard: if this were below the deadlines of a turn, one slow provider would end the process.

@@ -6,8 +6,8 @@ from typing import Final
 
 import httpx2
 
-from connectors.sdk.addresses import public_address
-from connectors.sdk.bounded_transport import BoundedTransport, Deadline, bounded_response
+from connectors.sdk.addresses import public_addresses
+from connectors.sdk.bounded_transport import MAX_ADDRESSES, BoundedTransport, Deadline, bounded_response
 from connectors.sdk.http_errors import Throttled
 from connectors.service.rate_limit import SlidingWindowLimiter
 from schemas.errors import Reject
@@ -44,11 +44,28 @@ class LimitedTransport(httpx2.BaseTransport):
             raise Throttled("the provider's rate limit is used up", after=1.0)
         end = self._deadline.begin()
         self._deadline.left()
-        if self._public_only:
-            _pin_public_address(request)
-        answer = self._inner.handle_request(request)
+        answer = self._send_to_public(request) if self._public_only else self._inner.handle_request(request)
         answer.request = request
         return bounded_response(answer, self._deadline, end)
+
+    def _send_to_public(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request to the first of the host's addresses that accepts the connection."""
+        url = request.url
+        if url.scheme != "https":
+            raise Reject("insecure_url", "only https URLs are allowed")
+        addresses = public_addresses(url.host, url.port or 443)
+        # The certificate is still verified against the name; only the connection uses the address.
+        request.extensions = {**request.extensions, "sni_hostname": url.host}
+        request.headers["Host"] = url.netloc.decode()
+        failure: Exception | None = None
+        for address in addresses[:MAX_ADDRESSES]:
+            request.url = url.copy_with(host=address)
+            try:
+                return self._inner.handle_request(request)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+                failure = error  # nothing was sent
+        assert failure is not None
+        raise failure
 
     def close(self) -> None:
         self._inner.close()
@@ -84,14 +101,3 @@ def make_client(
         # Hazard: a compressing proxy changes entity tags, and a server can abuse decompression.
         headers={"User-Agent": "customer-interactions", "Accept-Encoding": "identity"},
     )
-
-
-def _pin_public_address(request: httpx2.Request) -> None:
-    url = request.url
-    if url.scheme != "https":
-        raise Reject("insecure_url", "only https URLs are allowed")
-    address = public_address(url.host, url.port or 443)
-    # The certificate is still verified against the name; only the connection uses the address.
-    request.extensions = {**request.extensions, "sni_hostname": url.host}
-    request.headers["Host"] = url.netloc.decode()
-    request.url = url.copy_with(host=address)

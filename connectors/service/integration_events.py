@@ -12,7 +12,7 @@ from connectors.service.open_session import utc_now
 from connectors.store.integrations import Integration
 from schemas.avro_codec import Encode
 from schemas.cloudevent_headers import AVRO, event_headers
-from schemas.errors import Reject, Retry
+from schemas.errors import Retry
 from schemas.identity import derive_id
 from schemas.instants import format_instant
 from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
@@ -69,7 +69,6 @@ class IntegrationEvents:
         """Publish an event, best effort: if it fails, the event is dropped. The ledger is the truth."""
         try:
             self.send([self.record(kind, integration, entity_id, data)])
-        except (Reject, Retry) as error:
-            _log.warning(
-                "connectors.event_not_sent", integration=integration.id, kind=kind, reason=str(error)
-            )
+        except Exception as error:  # noqa: BLE001 - what was announced is done, and must not be undone by this
+            reason = str(error) if isinstance(error, Retry) else type(error).__name__
+            _log.warning("connectors.event_not_sent", integration=integration.id, kind=kind, reason=reason)

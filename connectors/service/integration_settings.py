@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,14 @@ def validated(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
 
     :raises Reject: values are invalid; it names every field and shows no value.
     """
+    # Hazard: Postgres cannot store NUL, and a header or a URL cannot contain it.
+    errors = tuple(
+        FieldError("invalid", "must not contain NUL", f"/{name}")
+        for name, value in values.items()
+        if any("\x00" in text for text in _texts(name, value))
+    )
+    if errors:
+        raise Reject("invalid_settings", "the settings are invalid", errors=errors)
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
@@ -60,7 +68,7 @@ def refuse_taken_remote(connection: Connection, declared: Declaration, wanted: I
     for other in list_integrations(connection, wanted.tenant_id, wanted.organization_id):
         if other.id == wanted.id or other.provider != declared.name:
             continue
-        if declared.remote(other.settings) == remote:
+        if _remote_of(declared, other) == remote:
             raise Reject(
                 "remote_taken",
                 f"{other.id} already mirrors to the same {declared.title} object: change it with"
@@ -68,3 +76,19 @@ def refuse_taken_remote(connection: Connection, declared: Declaration, wanted: I
                 f" `interactions connectors remove {other.id}`",
                 status=409,
             )
+
+
+def _remote_of(declared: Declaration, integration: Integration) -> tuple[str, ...] | None:
+    """Remote of a stored integration; ``None`` if its settings, of another version, do not tell it."""
+    try:
+        return declared.remote(integration.settings)
+    except Exception:  # noqa: BLE001 - settings of one integration must not keep others from being changed
+        return None
+
+
+def _texts(*values: Any) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            yield from _texts(*value)

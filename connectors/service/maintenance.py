@@ -108,7 +108,7 @@ def has_due(entry: Entry) -> bool:
 
 def pause_after(failures: int, error: Exception, scale: float) -> float:
     """Seconds before a failed task is retried: exponential, and at least what the provider asked for."""
-    asked = bounded_pause(error.after) if isinstance(error, Retry) else 0.0
+    asked = bounded_pause(getattr(error, "after", None)) if isinstance(error, Retry) else 0.0
     grown: float = _FAILED_SECONDS * 2 ** min(failures - 1, 10)
     return max(asked, min(grown, _LONGEST_FAILED) * scale * random.uniform(0.9, 1.1))
 

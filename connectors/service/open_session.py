@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from connectors.sdk.bounded_transport import REQUEST_SECONDS, Deadline
 from connectors.sdk.provider import ProviderContext
 from connectors.service.catalogue import declaration
+from connectors.service.guarded_provider import GuardedProvider, contained
 from connectors.service.http_client import LONGEST_WAIT, make_client
 from connectors.service.rate_limit import SlidingWindowLimiter
-from connectors.store.integrations import Integration, read_integration, set_secrets
+from connectors.store.integrations import Integration, lock_integration, read_integration, set_secrets
+from connectors.sync.failure_policy import reason_of
 from connectors.sync.inbound_commands import SendCommands
 from connectors.sync.policy import Policy
 from connectors.sync.session import Announce, Session, announce_nothing
@@ -85,7 +87,12 @@ def open_session(
     callback = callback_url(public_url, integration.id) if "webhooks" in declared.features else None
 
     def save_secrets(**secrets: str) -> None:
-        with connect(settings, application_name="interactions-connectors", autocommit=True) as connection:
+        with (
+            connect(settings, application_name="interactions-connectors", autocommit=True) as connection,
+            connection.transaction(),
+        ):
+            # Hazard: without the lock, secrets that are replaced at this moment would be lost.
+            lock_integration(connection, integration.id)
             current = read_integration(connection, integration.id) or integration
             known = box.open(current.id, Sealed(current.secrets_key_id, current.secrets))
             sealed = box.seal(current.id, {**known, **secrets})
@@ -98,17 +105,24 @@ def open_session(
         callback_url=callback,
         save_secrets=save_secrets,
     )
+    try:
+        with contained():
+            provider = declared.make(chosen, context)
+            hosts, digest = declared.hosts(chosen), declared.digest(chosen)
+    except Exception as error:
+        client.close()
+        raise Stop(f"{declared.title} cannot be opened for {integration.id}: {reason_of(error)}") from error
     session = Session(
         integration=integration,
         declaration=declared,
-        provider=declared.make(chosen, context),
+        provider=GuardedProvider(provider, integration.id),
         policy=policy,
         send=send,
         now=utc_now,
         announce=announce,
         webhooks_enabled=callback is not None,
-        hosts=declared.hosts(chosen),
-        digest=declared.digest(chosen),
+        hosts=hosts,
+        digest=digest,
         lease=timedelta(seconds=lease_seconds),
         has_capacity=limiter.has_capacity,
         have_passed=partial(have_passed, group=settings.consumer_group, topic=settings.topic(COMMANDS)),

@@ -6,6 +6,7 @@ import os
 import random
 import socket
 import threading
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -30,7 +31,7 @@ from runtime.codec import make_codec
 from runtime.connector_settings import ConnectorSettings, read_connector_settings
 from runtime.faust_worker import run_worker
 from runtime.logs import configure_logging
-from runtime.postgres import Connection
+from runtime.postgres import Connection, Outage
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
 from schemas.avro_codec import Encode
@@ -42,6 +43,8 @@ _REFRESH_SECONDS: Final = 1.0
 #: Threads for operations that contact a provider: one slow provider leaves another thread free.
 _OPERATION_THREADS: Final = 2
 _JOIN_SECONDS: Final = 30.0
+#: Pause of the maintenance of an integration on which the code itself fails.
+_PUT_OFF: Final = timedelta(minutes=1)
 _JOIN_AFTER_FAILURE_SECONDS: Final = 5.0
 
 
@@ -62,11 +65,12 @@ class ConnectorsService(Service):
         # One integration gets at most half of the regular sync threads, and one maintenance thread.
         self._items = FairShare(connectors.workers, max(1, connectors.workers // 2))
         self._maintenance = FairShare(connectors.workers, 1)
-        self.health = RoleHealth(settings, connectors, (self._items, self._maintenance))
+        self.operations = ProviderOperations(settings, connectors, self.stopping)
+        turns = (self._items, self._maintenance, self.operations)
+        self.health = RoleHealth(settings, connectors, turns)
         sender = AcknowledgedSender(settings)
         events = IntegrationEvents(sender.send, encode)
         self.registry = IntegrationRegistry(settings, connectors, sender, events, self.work.set)
-        self.operations = ProviderOperations(settings, connectors, self.stopping)
         self._threads = RoleThreads(settings, self.stopping, self.work, self._note_failure)
         app = WebhookApp(settings, self.registry, events, connectors.public_url, self.work.set, self.health)
         self._server = WebhookServer(app, connectors.host, connectors.port)
@@ -124,6 +128,15 @@ class ConnectorsService(Service):
                 worked = run_maintenance(
                     entry, connection, self._connectors.poll_scale, self._maintenance.heartbeat
                 )
+            except Outage:
+                raise
+            except Exception as error:  # noqa: BLE001 - one integration must not stop the others
+                _log.error(
+                    "connectors.maintenance_failed",
+                    integration=entry.integration.id,
+                    reason=type(error).__name__,
+                )
+                entry.put_off(_PUT_OFF)
             finally:
                 self._maintenance.release(worked=worked)
             done += worked

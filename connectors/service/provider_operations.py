@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ from schemas.integration_decisions import IntegrationOperation
 _log = structlog.get_logger("connectors")
 _MOST_WAITING: Final = 100
 _WAIT_SECONDS: Final = 0.25
+#: Pause after an operation whose integration has another one running was put back.
+_TURN_SECONDS: Final = 0.02
 
 #: Publish the outcome of an operation.
 Answer = Callable[[Integration, Outcome], None]
@@ -53,14 +56,27 @@ class ProviderOperations:
     """Bounded queue of operations, and the body of the threads that execute them.
 
     An operation that is waiting or running when the process ends is lost without an answer. It changes
-    nothing by halves, and its caller repeats it.
+    nothing by halves, and its caller repeats it. An integration has one running operation at a time, so that
+    it cannot take all threads.
+
+    :param clock: monotonic seconds.
     """
 
-    def __init__(self, settings: Settings, connectors: ConnectorSettings, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        connectors: ConnectorSettings,
+        stopping: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._connectors = connectors
         self._stopping = stopping
         self._tasks: queue.Queue[_Task] = queue.Queue(_MOST_WAITING)
+        self._clock = clock
+        self._lock = threading.Lock()
+        #: Integration of each running operation → its start.
+        self._running: dict[str, float] = {}
 
     def submit(self, integration: Integration, wanted: IntegrationOperation, answer: Answer) -> bool:
         """Queue an operation; ``False`` if too many are waiting.
@@ -79,7 +95,42 @@ class ProviderOperations:
         """
         while not self._stopping.is_set():
             with suppress(queue.Empty):
-                self.run_one(connection, self._tasks.get(timeout=_WAIT_SECONDS))
+                task = self._tasks.get(timeout=_WAIT_SECONDS)
+                if not self._begin(task.integration.id):
+                    self._wait_its_turn(task)
+                    continue
+                try:
+                    self.run_one(connection, task)
+                finally:
+                    self._end(task.integration.id)
+
+    def longest_running(self) -> tuple[str, float] | None:
+        """Integration and duration in seconds of the longest-running operation."""
+        with self._lock:
+            found = min(self._running.items(), key=lambda one: one[1], default=None)
+            return None if found is None else (found[0], self._clock() - found[1])
+
+    def reset_clocks(self) -> None:
+        """Restart the clocks of all operations, because they waited for something other than a provider."""
+        with self._lock:
+            self._running = dict.fromkeys(self._running, self._clock())
+
+    def _begin(self, integration_id: str) -> bool:
+        with self._lock:
+            if integration_id in self._running:
+                return False
+            self._running[integration_id] = self._clock()
+            return True
+
+    def _end(self, integration_id: str) -> None:
+        with self._lock:
+            self._running.pop(integration_id, None)
+
+    def _wait_its_turn(self, task: _Task) -> None:
+        if not self.submit(task.integration, task.wanted, task.answer):
+            busy = refused("busy", "Too many operations are waiting. Nothing was done; retry.")
+            self._publish(task, task.integration, busy)
+        self._stopping.wait(_TURN_SECONDS)
 
     def run_waiting(self, connection: Connection) -> None:
         """Execute what is queued now."""
@@ -107,6 +158,14 @@ class ProviderOperations:
             except Retry as error:
                 if self._stopping.wait(bounded_pause(error.after) or _WAIT_SECONDS):
                     return
+            except Exception as error:  # noqa: BLE001 - one outcome must not end the process
+                _log.error(
+                    "connectors.operation_not_answered",
+                    integration=integration.id,
+                    operation=task.wanted.operation,
+                    reason=type(error).__name__,
+                )
+                return
             else:
                 return
 

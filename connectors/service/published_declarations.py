@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import structlog
@@ -19,11 +20,16 @@ _log = structlog.get_logger("connectors")
 
 def publish_declarations(connection: Connection) -> None:
     """Store what this process can load; it replaces what another version has stored."""
-    found = usable_declarations()
-    stored = {
-        "providers": [declaration_json(declared) for declared in found.values()],
-        "policy": fields_json(Policy),
-    }
+    found = []
+    for name, declared in usable_declarations().items():
+        try:
+            described = declaration_json(declared)
+            json.dumps(described, allow_nan=False)
+        except Exception as error:  # noqa: BLE001 - a defect in one provider must not stop the others
+            _log.error("connectors.provider_not_published", provider=name, reason=type(error).__name__)
+        else:
+            found.append(described)
+    stored = {"providers": found, "policy": fields_json(Policy)}
     write_checkpoint(connection, PROVIDERS_JOB, NO_SCOPE, NO_SCOPE, stored)
     _log.info("connectors.providers_published", count=len(found))
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -16,12 +16,12 @@ from connectors.service.integration_events import IntegrationEvents
 from connectors.service.open_session import OpenedSession, open_session, utc_now
 from connectors.store.integrations import Integration, list_integrations, set_health
 from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.failure_policy import reason_of
 from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox, load_secret_box
 from runtime.settings import Settings
-from schemas.errors import Stop
 from schemas.flags import EXTERNAL_SYNC
 from sinks.flags import flags_of
 from sinks.leader_lock import try_lead
@@ -61,6 +61,12 @@ class Entry:
     def enabled(self) -> bool:
         """True if the integration is active and switched on, so that webhooks are accepted."""
         return self.switched_on and self.integration.state == "active"
+
+    def put_off(self, pause: timedelta) -> None:
+        """Put every maintenance task off that would be due before the end of the pause."""
+        until = utc_now() + pause
+        known = {"reconcile": until, **self.due.copy()}
+        self.due.update({name: max(due, until) for name, due in known.items()})
 
     def follow(self, integration: Integration, *, switched_on: bool) -> None:
         """Update state and flag; after re-activation all maintenance except the full listing is due."""
@@ -168,9 +174,8 @@ class IntegrationRegistry:
             return entry
         try:
             opened = self._open(integration)
-        except Stop as error:
-            # An integration that cannot be opened must not affect the others.
-            self._note_failure(integration, entry, connection, str(error))
+        except Exception as error:  # noqa: BLE001 - it must not affect the other integrations
+            self._note_failure(integration, entry, connection, reason_of(error))
             return entry
         self._failed.pop(integration.id, None)
         fresh = Entry(opened=opened, breaker=CircuitBreaker(utc_now), integration=integration)

@@ -136,20 +136,26 @@ def list_warnings(
     organization_id: str | None = None,
     integration_id: str | None = None,
     state: str = "open",
-    limit: int = 100,
+    ids: Sequence[str] | None = None,
+    limit: int | None = 100,
 ) -> list[SyncWarning]:
-    """List warnings, newest first."""
+    """List warnings, newest first.
+
+    :param ids: only these; a text that is no id names none.
+    """
     rows = connection.execute(
         f"{_SELECT} WHERE state = %(state)s"
         " AND (%(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s::uuid)"
         " AND (%(organization)s::uuid IS NULL OR organization_id = %(organization)s::uuid)"
         " AND (%(integration)s::text IS NULL OR integration_id = %(integration)s)"
+        " AND (%(ids)s::text[] IS NULL OR id::text = ANY(%(ids)s::text[]))"
         " ORDER BY created_at DESC, id LIMIT %(limit)s",
         {
             "state": state,
             "tenant": tenant_id,
             "organization": organization_id,
             "integration": integration_id,
+            "ids": None if ids is None else list(ids),
             "limit": limit,
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from datetime import datetime, timedelta
 from typing import Final
@@ -51,12 +52,13 @@ def pause_before(
 
 def reason_of(error: Exception) -> str:
     """Describe an error in one line. Of a foreign exception only the type: its text may contain a secret."""
-    if isinstance(error, Reject):
-        text = f"{error.code}: {error.detail}"
-    elif isinstance(error, InteractionsError):
-        text = str(error)
-    else:
-        text = f"a defect of the connector ({type(error).__name__})"
+    text = f"a defect of the connector ({type(error).__name__})"
+    # Hazard: a provider's own subclass may lack an attribute; handling an error must not raise.
+    with contextlib.suppress(Exception):
+        if isinstance(error, Reject):
+            text = f"{error.code}: {error.detail}"
+        elif isinstance(error, InteractionsError):
+            text = str(error)
     # Hazard: Postgres cannot store NUL, and a line break would forge a log line on a console.
     return (
         "".join(each if each.isprintable() else " " for each in text)[:_MOST_REASON] or type(error).__name__
@@ -91,7 +93,7 @@ class FailurePolicy:
             give_back(connection, item, owner, again_at=soon, error=reason)
             return
         blocked = self._is_blocked(item, error)
-        after = error.after if isinstance(error, Retry) else None
+        after = getattr(error, "after", None) if isinstance(error, Retry) else None
         pause = pause_before(item.attempts, after, self._chance, self._session.declaration.retry_seconds)
         again_at = None if blocked else now + pause
         _log.warning(

@@ -16,6 +16,7 @@ from connectors.store.warnings import close_warnings_of_kind
 from connectors.sync.adoption import owner_of
 from connectors.sync.listing import Listing, deleted_mirrors_in
 from connectors.sync.mass_change_guard import confirm_deletions, count_deletions, exceeds_limit, explain
+from connectors.sync.pages import every_page
 from connectors.sync.poller import cursor_job
 from connectors.sync.record_changes import record_changes
 from connectors.sync.session import Session
@@ -64,12 +65,10 @@ def make_plan(session: Session, connection: Connection) -> InitialPlan:
                 plan.here["skip: done or canceled already"] += 1
             else:
                 plan.here["create"] += 1
-    more = "poll" in session.declaration.features
     listing = Listing.begin(connection)
-    while more:
-        listed = session.provider.changes(plan.cursor)
+    for listed in every_page(session) if "poll" in session.declaration.features else ():
         listing.add(listed)
-        plan.cursor, more = listed.cursor, listed.more
+        plan.cursor = listed.cursor
         for reason, count in listed.skip_counts.items():
             plan.there[f"skip: {reason}"] += count
         for change in listed.changes:

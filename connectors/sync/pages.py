@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,6 +65,26 @@ def read_pages(session: Session, cursor: str | None, take: Callable[[ChangePage]
     if stopped is not None and not changes and len(seen) == 1:
         raise stopped
     return Pages(changes, cursor, ended, stopped)
+
+
+def every_page(session: Session) -> Iterator[ChangePage]:
+    """Read a full listing to its end, however many objects it has.
+
+    :raises Retry: the provider announces more changes, but lists none.
+    """
+    cursor: str | None = None
+    seen: set[str | None] = {cursor}
+    empty = 0
+    while True:
+        page = session.provider.changes(cursor)
+        yield page
+        if not page.more:
+            return
+        empty = 0 if page.changes or page.skipped else empty + 1
+        if _is_known(page.cursor, seen) or empty >= _MOST_PAGES:
+            raise _no_progress(session)
+        cursor = page.cursor
+        seen.add(cursor)
 
 
 def _is_known(cursor: str, seen: set[str | None]) -> bool:

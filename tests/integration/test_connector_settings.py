@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,12 +18,13 @@ from typer.testing import CliRunner
 
 from cli.main import make_app
 from connectors import providers
-from connectors.service import maintenance
+from connectors.service import catalogue, maintenance
 from connectors.service.catalogue import declaration
 from connectors.service.event_handler import EventHandler
 from connectors.service.integration_events import IntegrationEvents
 from connectors.service.integration_settings import refuse_taken_remote
 from connectors.service.maintenance import run_maintenance
+from connectors.service.published_declarations import publish_declarations
 from connectors.service.registry import Entry, IntegrationRegistry
 from connectors.store.integrations import (
     Integration,
@@ -59,6 +61,16 @@ def _key(name: str) -> str:
 
 
 _OLD, _NEW = _key("old"), _key("new")
+#: Module of a provider that fails when it is opened.
+_ODD = """
+from dataclasses import replace
+from connectors.providers.caldav import DECLARATION as DECLARED
+
+def make(*_):
+    {}
+
+DECLARATION = replace(DECLARED, name="odd", make=make)
+"""
 
 
 def _registry(settings: Settings, key: str, **more: Any) -> IntegrationRegistry:
@@ -259,6 +271,113 @@ def test_a_defective_provider_file_keeps_no_other_from_being_opened(
     assert declaration("caldav").name == "caldav"
     with pytest.raises(Stop, match=r"providers\.defective cannot be loaded"):
         declaration("defective")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise SystemExit('a library is missing')",
+        _ODD.format("raise KeyError('token')"),
+        _ODD.format("raise SystemExit"),
+    ],
+)
+def test_a_provider_that_fails_when_it_is_opened_stops_no_other(
+    fresh_database: Settings,
+    connection: Connection,
+    run: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+) -> None:
+    (tmp_path / "odd.py").write_text(text)
+    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
+    found, _ = _stored(connection)
+    assert insert_integration(connection, replace(found, id="a-first", provider="odd", secrets=b""))
+    sealed = make_secret_box(_OLD).seal("b-second", {"password": "p"})
+    second = replace(found, id="b-second", provider="odd", secrets=sealed.content)
+    assert insert_integration(connection, second)
+    registry = _registry(fresh_database, _OLD)
+    try:
+        publish_declarations(connection)
+        registry.refresh(connection)
+        assert [entry.integration.id for entry in registry.all()] == ["calendar-1"]
+        for identity in ("a-first", "b-second"):
+            unusable = read_integration(connection, identity)
+            assert unusable is not None
+            assert unusable.healthy is False
+    finally:
+        sys.modules.pop("connectors.providers.odd", None)
+        catalogue._load.cache_clear()
+        registry.close()
+
+
+def test_a_foreign_record_among_the_events_is_skipped(
+    fresh_database: Settings, connection: Connection, run: Any
+) -> None:
+    handler = EventHandler(fresh_database, threading.Event(), threading.Event())
+    event: dict[str, Any] = {
+        "id": new_id(),
+        "tenantId": TENANT,
+        "organizationId": ORGANIZATION,
+        "entityId": new_id(),
+    }
+    event |= {"version": 1, "syncOrigin": None}
+    records = {
+        b"not ours": Reject("not_avro", "no schema"),
+        b"no member": ("customers.interaction.updated", {}),
+        b"no id": ("customers.interaction.updated", {**event, "id": "a\x00"}),
+        b"ours": ("customers.interaction.updated", event),
+    }
+
+    def decode(value: bytes) -> Any:
+        found = records[value]
+        if isinstance(found, Reject):
+            raise found
+        return found
+
+    with mock.patch.object(handler, "_decode", decode):
+        handler([*records])
+    handler.close()
+    row = connection.execute("SELECT array_agg(interaction_id::text) FROM sync_ledger").fetchone()
+    assert row == ([event["id"]],)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["set", "calendar-1", "--set", "calendar=A", "--set", "calendar=B"], "names 'calendar' twice"),
+        (["set", "calendar-1", "--secret", "password=env:A", "--secret", "password=env:B"], "twice"),
+        (["set", "calendar-1", "--secret", "username=env:A"], "has no such secret"),
+        (["set", "calendar-1", "--secret", "password=@{file}"], "not a text in UTF-8"),
+        (["warnings", "--integration", "calendar-9"], "There is no integration calendar-9"),
+        (["retry", "--all", "--integration", "calendar-9"], "There is no integration calendar-9"),
+    ],
+)
+def test_arguments_that_would_be_passed_over_are_refused(
+    connection: Connection, run: Any, tmp_path: Path, arguments: list[str], reason: str
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xff\xfe")
+    before = _stored(connection)
+    status, said = run(*[each.format(file=file) for each in arguments], A="a", B="b")
+    assert status != 0
+    assert reason in said
+    assert _stored(connection) == before
+
+
+def test_an_old_warning_is_found_by_its_id(connection: Connection, run: Any) -> None:
+    identity, _ = raise_warning(
+        connection, a_warning("calendar-1", TENANT, ORGANIZATION, new_id(), kind="failed", field=None)
+    )
+    connection.execute("UPDATE integration_warnings SET created_at = created_at - interval '1 year'")
+    connection.execute(
+        "INSERT INTO integration_warnings (id, integration_id, tenant_id, organization_id, interaction_id,"
+        " kind, detail) SELECT gen_random_uuid(), integration_id, tenant_id, organization_id,"
+        " gen_random_uuid(), 'brake', 'x' FROM integration_warnings, generate_series(1, 10000)"
+    )
+    status, said = run("retry", "not-an-id", identity)
+    assert status == 0, said
+    assert "1 of 1 warnings" in said
 
 
 def test_a_warning_shows_enough_to_decide_it(connection: Connection, run: Any) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
+from unittest import mock
 
 import orjson
 import pytest
@@ -13,11 +16,13 @@ from connectors.service.decision_handler import DecisionHandler
 from connectors.service.integration_events import IntegrationEvents
 from connectors.store.integrations import insert_integration, read_integration
 from connectors.store.warnings import SyncWarning, list_warnings, raise_warning
+from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection, connect
+from runtime.secret_box import make_secret_box
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.instants import format_instant
-from schemas.integration_decisions import CHANGE, DECIDE, REMOVE
+from schemas.integration_decisions import ADD, CHANGE, DECIDE, REMOVE
 from schemas.integration_events import INTEGRATION_EVENT_TYPES
 from schemas.outgoing_record import OutgoingRecord
 from tests.harness.integrations import a_warning, an_integration
@@ -261,3 +266,43 @@ def test_a_change_that_was_not_sealed_for_the_integration_is_refused(
     value = {"integrationId": "board", "keyId": "k1", "content": "AAAA"}
     decider([({**headers, "ce_type": CHANGE.encode()}, orjson.dumps(value))])
     assert [one["outcome"] for one in topic.told] == ["refused"]
+
+
+def test_a_decision_on_which_the_code_fails_is_answered_and_the_next_one_is_executed(
+    connection: Connection, decider: DecisionHandler, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warning = _raise(connection, new_id())
+    monkeypatch.setattr(decider._changes, "change", mock.Mock(side_effect=KeyError("board_id")))
+    headers, _ = _message([])
+    value = {"integrationId": "board", "keyId": "k1", "content": "AAAA"}
+    decider([({**headers, "ce_type": CHANGE.encode()}, orjson.dumps(value)), _message([warning])])
+    assert [one.get("code") for one in topic.told] == ["internal_error", None]
+    assert topic.told[1]["taken"] == [warning.id]
+
+
+def test_text_that_postgres_cannot_store_is_refused_by_name(
+    fresh_database: Settings, connection: Connection, topic: Topic
+) -> None:
+    key = f"k1:{base64.b64encode(bytes(32)).decode()}"
+    chosen = ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": key})
+    events = IntegrationEvents(topic.send, REGISTRY.encoder().encode)
+    decider = DecisionHandler(fresh_database, events, threading.Event(), threading.Event(), chosen)
+    given = {
+        "settings": {"url": "https://dav.example.org/a\x00b", "username": "ada"},
+        "policy": {"only_types": ["call\x00"]},
+        "secrets": {"password": "p"},
+    }
+    sealed = make_secret_box(key).seal("calendar", {"change": json.dumps(given)})
+    value = {
+        "integrationId": "calendar",
+        "provider": "caldav",
+        "keyId": "k1",
+        "content": base64.b64encode(sealed.content).decode(),
+    }
+    headers, _ = _message([])
+    decider([({**headers, "ce_type": ADD.encode()}, orjson.dumps(value))])
+    decider.close()
+    [told] = topic.told
+    assert [one["pointer"] for one in told["errors"]] == ["/settings/url"]
+    assert "NUL" in told["errors"][0]["detail"]
+    assert read_integration(connection, "calendar") is None

@@ -159,15 +159,24 @@ def _check_metadata(metadata: dict[str, Any], issuer: str) -> None:
 
     Hazard: Authlib accepts every algorithm that the document names, ``none`` among them.
 
-    :raises Retry: it belongs to another issuer.
+    :raises Retry: it belongs to another issuer, or an address is missing.
     """
     if metadata.get("issuer") != issuer:
         raise _unavailable("the discovery document names another issuer")
+    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+        if not _is_address(metadata.get(name)):
+            raise _unavailable(f"the discovery document has no {name}")
+    if not _is_address(metadata.get("end_session_endpoint")):
+        metadata.pop("end_session_endpoint", None)
     offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
     metadata["id_token_signing_alg_values_supported"] = [name for name in offered if name in ASYMMETRIC]
     methods = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
     if "client_secret_basic" not in methods and "client_secret_post" in methods:
         metadata["token_endpoint_auth_method"] = "client_secret_post"  # noqa: S105 - name of a method
+
+
+def _is_address(found: Any) -> bool:
+    return isinstance(found, str) and found.startswith(("https://", "http://"))
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -35,6 +35,8 @@ class CaldavSettings(ProviderSettings):
         local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
         if parts.scheme != "https" and not (parts.scheme == "http" and local):
             raise ValueError("must begin with https:// (http:// only on this machine)")
+        if parts.port == 0:  # reading a port above 65535 raises
+            raise ValueError("must not name port 0")
         if parts.username or parts.password:
             raise ValueError("must not contain credentials: set `username` and `password` instead")
         return url

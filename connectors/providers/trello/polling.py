@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connectors.providers.trello.board import Board
-from connectors.providers.trello.cards import change_of, is_relevant, listed_change
+from connectors.providers.trello.cards import change_of, listed_change
 from connectors.sdk.remote import ChangePage, RemoteChange
 
 #: Hazard: actions within one second may become visible out of id order, so each poll overlaps the previous
@@ -22,12 +22,22 @@ def poll(board: Board, cursor: str | None, now: datetime) -> ChangePage:
 
     :param now: the current time.
     """
-    if cursor:
-        state = json.loads(cursor)
-    else:
+    state = _state_of(cursor)
+    began = state is None
+    if state is None:
         state = {"since": min([_overlap_start(now), *board.newest_action_ids()]), "listed": None}
     page = _list_cards(board, state) if "listed" in state else _list_actions(board, state, now)
-    return replace(page, starts_full_listing=not cursor)
+    return replace(page, starts_full_listing=began)
+
+
+def _state_of(cursor: str | None) -> dict[str, Any] | None:
+    """State in a cursor; ``None`` without one, and for one of another version: the listing starts over."""
+    try:
+        state = json.loads(cursor or "null")
+    except (ValueError, RecursionError):
+        return None
+    usable = isinstance(state, dict) and isinstance(state.get("since"), str)
+    return state if usable and isinstance(state.get("reported", []), list) else None
 
 
 def _list_cards(board: Board, state: dict[str, Any]) -> ChangePage:
@@ -51,7 +61,7 @@ def _list_actions(board: Board, state: dict[str, Any], now: datetime) -> ChangeP
     overlapping = sorted((identity for identity in reported if identity > position["since"]), reverse=True)
     position["reported"] = overlapping[:_MAX_REPORTED_IDS]
     fresh = [action for action in actions if action["id"] not in known]
-    changes = tuple(change_of(action) for action in fresh if is_relevant(action))
+    changes = tuple(change for action in fresh if (change := change_of(action)) is not None)
     return ChangePage(changes=changes, cursor=json.dumps(position), more=more)
 
 

@@ -14,7 +14,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.providers.trello.board import Board
-from connectors.providers.trello.cards import FIELDS, card_fields, is_relevant, remote_object
+from connectors.providers.trello.cards import (
+    FIELDS,
+    card_fields,
+    checked_card,
+    entries_of,
+    is_relevant,
+    remote_object,
+)
 from connectors.providers.trello.polling import poll
 from connectors.providers.trello.settings import TrelloSettings, remote_board
 from connectors.providers.trello.webhooks import BoardWebhook, verify_and_parse
@@ -49,8 +56,8 @@ class Trello(Provider):
         card = self._board.card_with_actions(external_id)
         if isinstance(card, Gone):
             return card
-        changes = [action["date"] for action in card["actions"] if is_relevant(action)]
-        return remote_object(card, changes[0] if changes else card["dateLastActivity"])
+        actions = [action for action in entries_of(card.get("actions", [])) if is_relevant(action)]
+        return remote_object(card, actions[0].get("date") if actions else card["dateLastActivity"])
 
     def update(self, external_id: str, changes: Mapping[str, Any], base: RemoteObject) -> RemoteObject | Gone:
         # Hazard: labels can only be replaced all at once, so read the labels that people added first.
@@ -86,10 +93,13 @@ class Trello(Provider):
         while True:
             cards, more = self._board.cards(before)
             for card in cards:  # newest first: the last match is the oldest card
-                if MarkedText.read(card["desc"]).marker == marker:
-                    found = remote_object(card, None)
+                desc = card.get("desc")
+                if isinstance(desc, str) and MarkedText.read(desc).marker == marker:
+                    found = remote_object(checked_card(card), None)
             if not more:
                 return found
+            if before is not None and cards[-1]["id"] >= before:
+                raise Retry("Trello's list of cards does not advance")
             before = cards[-1]["id"]
 
     def changes(self, cursor: str | None) -> ChangePage:
@@ -107,6 +117,11 @@ class Trello(Provider):
             return
         try:
             self._webhook.ensure()
+        except NeedsAuth as error:
+            # The credentials are refused only if the board is not accessible either.
+            self._board.read("id")
+            self._webhook_problem = "Trello does not let this token register webhooks"
+            raise Reject("webhook_refused", self._webhook_problem, status=403) from error
         except Reject:
             self._webhook_problem = "Trello refused the webhook's callback URL"
             raise

@@ -10,9 +10,9 @@ from hashlib import sha1
 from typing import Any
 
 from connectors.providers.trello.board import Board
-from connectors.providers.trello.cards import change_of, is_relevant
+from connectors.providers.trello.cards import change_of, entries_of, is_id
 from connectors.sdk.remote import RemoteChange
-from schemas.errors import Reject
+from schemas.errors import Reject, Retry
 
 
 class BoardWebhook:
@@ -38,8 +38,10 @@ class BoardWebhook:
             }
             registered = self._registered()
             hook = registered[0] if registered else self._board.require("POST", "/webhooks", wanted)
-        if not hook["active"]:
-            hook = self._board.require("PUT", f"/webhooks/{hook['id']}", {"active": True})
+        if not isinstance(hook, dict) or not is_id(hook.get("id")):
+            raise Retry("Trello's response is not a webhook")
+        if not hook.get("active"):
+            self._board.require("PUT", f"/webhooks/{hook['id']}", {"active": True})
         self._id = hook["id"]
 
     def delete(self) -> None:
@@ -50,8 +52,8 @@ class BoardWebhook:
     def _registered(self) -> list[dict[str, Any]]:
         board = self._board.id()
         tokens = self._board.require("GET", "/members/me/tokens", {"webhooks": "true"})
-        known = [entry for token in tokens for entry in token.get("webhooks", ())]
-        return [e for e in known if e["callbackURL"] == self._callback and e["idModel"] == board]
+        known = [entry for token in entries_of(tokens) for entry in entries_of(token.get("webhooks", []))]
+        return [e for e in known if (e.get("callbackURL"), e.get("idModel")) == (self._callback, board)]
 
 
 def verify_and_parse(
@@ -70,9 +72,10 @@ def verify_and_parse(
         raise Reject("bad_signature", "X-Trello-Webhook does not match the body and the URL", status=401)
     try:
         action = json.loads(raw_body)["action"]
-        return [change_of(action)] if "card" in action["data"] and is_relevant(action) else []
-    except (ValueError, KeyError, TypeError):
+        change = change_of({**action, "data": dict(action["data"])})
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Reject("bad_webhook", "the body is not a Trello action", status=400) from None
+    return [] if change is None else [change]
 
 
 def _signature(secret: str, body: bytes, url: str) -> bytes:

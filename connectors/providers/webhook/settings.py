@@ -52,6 +52,8 @@ class WebhookSettings(ProviderSettings):
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
             raise ValueError("must begin with https:// and contain no credentials")
+        if parts.port == 0:  # reading a port above 65535 raises
+            raise ValueError("must not name port 0")
         return url
 
     @field_validator("secret", "previous_secret")

@@ -59,6 +59,8 @@ class OpenAiCompatibleSettings(DraftsSettings):
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be an http or https URL")
+        if parts.port == 0:  # reading a port above 65535 raises
+            raise ValueError("must not name port 0")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must have no credentials, query or fragment")
         return url.rstrip("/").removesuffix("/v1").rstrip("/")

@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pydantic import SecretStr
 
-from api import signing_keys
 from api.principal import Principal
 from api.signing_keys import SigningKeys
 from api.tokens import TokenVerifier
@@ -229,10 +228,9 @@ def test_keys_that_arrive_byte_by_byte_end_at_the_deadline(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each byte is in time. A fetch without end would keep a thread of the process per request."""
-    monkeypatch.setattr(signing_keys, "_SECONDS", 0.3)
     provider.answer, provider.part, provider.pause = b" " * 10_000, 1, 0.02
     with pytest.raises(jwt.PyJWKClientConnectionError):
-        SigningKeys(provider.url).get_signing_keys()
+        SigningKeys(provider.url, seconds=0.3).get_signing_keys()
 
 
 def test_keys_without_end_are_not_read_to_the_end(provider: Provider) -> None:

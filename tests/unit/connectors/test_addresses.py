@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.sdk.addresses import is_public, public_address
+from connectors.sdk.addresses import is_public, public_addresses
 from schemas.errors import Reject, Retry
 
 
@@ -92,10 +92,10 @@ def test_one_private_address_among_several_is_enough(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
     with pytest.raises(Reject, match="private address"):
-        public_address("hooks.example", 443)
+        public_addresses("hooks.example", 443)
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 300, "a..b"])
 def test_a_name_that_cannot_be_resolved_is_tried_again(host: str) -> None:
     with pytest.raises(Retry, match="cannot be resolved"):
-        public_address(host, 443)
+        public_addresses(host, 443)

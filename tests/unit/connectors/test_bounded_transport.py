@@ -96,6 +96,29 @@ def test_bounded_transports_of_one_turn_share_its_time() -> None:
         assert deadline.left() > 1000, "the next turn has time again"
 
 
+def test_cookies_are_not_sent_back(client: httpx2.Client) -> None:
+    seen: list[bytes] = []
+
+    def script(conversation: Conversation) -> None:
+        while head := conversation.request():
+            seen.append(head.lower())
+            cookie = b"Set-Cookie: c%d=%s\r\n" % (len(seen), b"x" * 2000)
+            conversation.say(b"HTTP/1.1 200 OK\r\n" + cookie + b"Content-Length: 0\r\n\r\n")
+
+    with hostile(script) as server:
+        for _ in range(3):
+            client.get(server.url)
+    assert len(seen) == 3
+    assert not [head for head in seen if b"cookie" in head]
+
+
+def test_an_answer_to_a_condition_that_was_not_made_is_no_redirect(client: httpx2.Client) -> None:
+    with hostile(answering(b"HTTP/1.1 304 Not Modified\r\n\r\n")) as server:
+        answer = client.get(server.url)
+        with pytest.raises(Retry, match="answered HTTP 304"):
+            check_status("The server", answer)
+
+
 def test_connections_are_kept_in_use(client: httpx2.Client) -> None:
     seen: list[bytes] = []
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.service.integration_events import IntegrationEvents
+from schemas.errors import Retry
 from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
 from schemas.topics import INTEGRATION_EVENTS
 from tests.harness.memory_registry import MemoryRegistry
@@ -61,3 +62,13 @@ def test_about_no_customer_it_is_keyed_by_the_integration() -> None:
 def test_what_is_not_of_the_contract_is_not_told(data: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         event_record("health_changed", integration("board-1"), None, data)
+
+
+@pytest.mark.parametrize("error", [Retry("away"), KeyError("x"), ValueError("y")])
+def test_an_event_that_cannot_be_published_is_dropped(error: Exception) -> None:
+    def send(_: object) -> None:
+        raise error
+
+    events = IntegrationEvents(send, REGISTRY.encoder().encode)
+    events.announce("health_changed", integration("board-1"), None, {"healthy": True})
+    events.announce("health_changed", integration("board-1"), None, {"healthy": "no boolean"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
@@ -9,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from connectors.service import maintenance
+from connectors.service import maintenance, process
+from connectors.service.fair_share import FairShare
 from connectors.service.maintenance import has_due, pause_after, run_maintenance
 from connectors.service.registry import Entry
-from schemas.errors import Retry
+from connectors.sync.failure_policy import pause_before, reason_of
+from schemas.errors import Reject, Retry
 from tests.harness.integrations import an_integration
 from tests.harness.wire import ORGANIZATION, TENANT
 
@@ -28,6 +32,63 @@ def test_pauses_after_failures_grow_to_ten_minutes() -> None:
 @pytest.mark.parametrize(("after", "least"), [(1800.0, 1800), (1e300, 3600), (float("nan"), 54), (-5.0, 54)])
 def test_what_the_provider_asks_for_is_obeyed_within_bounds(after: float, least: float) -> None:
     assert least <= pause_after(1, Retry("busy", after=after), 1.0) <= 3600
+
+
+@pytest.mark.parametrize("after", ["120", 10**400, b"1", datetime.now(UTC), [1]])
+def test_a_pause_of_another_type_does_not_fail_the_handling(after: Any) -> None:
+    assert 54 <= pause_after(1, Retry("busy", after=after), 1.0) <= 3600
+    assert timedelta() <= pause_before(1, after, random.Random(1)) <= timedelta(seconds=3602)
+
+
+def test_errors_that_lack_their_attributes_have_a_reason_and_a_pause() -> None:
+    class OwnRetry(Retry):
+        def __init__(self) -> None:
+            pass
+
+    class OwnReject(Reject):
+        def __init__(self) -> None:
+            pass
+
+        def __str__(self) -> str:
+            raise KeyError
+
+    assert pause_after(1, OwnRetry(), 1.0) >= 54
+    assert reason_of(OwnRetry()) == "OwnRetry"
+    assert reason_of(OwnReject()) == "a defect of the connector (OwnReject)"
+
+
+def test_maintenance_that_fails_itself_is_put_off_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def run(entry: Entry, *_: object) -> bool:
+        ran.append(entry.integration.id)
+        if entry.integration.id == "a-odd":
+            raise AttributeError("a defect")
+        entry.due["reconcile"] = datetime.now(UTC) + timedelta(hours=1)
+        return True
+
+    monkeypatch.setattr(process, "run_maintenance", run)
+    entries = []
+    for identity in ("a-odd", "b-fine"):
+        row = an_integration(identity, TENANT, ORGANIZATION)
+        session: Any = SimpleNamespace(now=lambda: datetime.now(UTC), integration=row)
+        opened: Any = SimpleNamespace(session=session)
+        breaker: Any = None
+        entry = Entry(opened=opened, breaker=breaker, integration=row, leads=True, switched_on=True)
+        entry.due["poll"] = datetime(2020, 1, 1, tzinfo=UTC)
+        entries.append(entry)
+    entries[1].due.clear()
+    service: Any = SimpleNamespace(
+        registry=SimpleNamespace(all=lambda: entries),
+        stopping=threading.Event(),
+        work=threading.Event(),
+        _maintenance=FairShare(1, 1),
+        _connectors=SimpleNamespace(poll_scale=1.0),
+    )
+    connection: Any = None
+    for _ in range(3):
+        process.ConnectorsService._maintain(service, connection)
+    assert ran == ["a-odd", "b-fine"]
 
 
 def test_a_failing_poll_is_not_repeated_at_the_pace_of_a_working_one(

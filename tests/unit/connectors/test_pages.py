@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from connectors.sdk.remote import ChangePage, RemoteChange
-from connectors.sync.pages import read_pages
+from connectors.sync.pages import every_page, read_pages
 from schemas.errors import NeedsAuth, Retry
 
 
@@ -44,6 +44,22 @@ def test_the_same_cursor_without_a_change_is_tried_again_later() -> None:
     with pytest.raises(Retry, match="does not advance"):
         read_pages(_session(pager), "t", _unused)
     assert pager.asked == 1
+
+
+@pytest.mark.parametrize("cursors", [iter("t" * 999), iter(map(str, range(999)))], ids=["same", "new"])
+def test_a_plan_ends_although_the_cursor_does_not(cursors: Iterator[str]) -> None:
+    pager = Pager(lambda _: ChangePage(changes=(), cursor=next(cursors), more=True))
+    with pytest.raises(Retry, match="does not advance"):
+        list(every_page(_session(pager)))
+    assert pager.asked <= 100
+
+
+def test_a_plan_reads_a_listing_of_any_length() -> None:
+    def answer(cursor: str | None) -> ChangePage:
+        number = int(cursor or 0) + 1
+        return ChangePage(changes=(_change(str(number)),), cursor=str(number), more=number < 300)
+
+    assert len(list(every_page(_session(Pager(answer))))) == 300
 
 
 def test_what_came_before_the_standstill_is_kept() -> None:

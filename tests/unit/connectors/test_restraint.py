@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
-from connectors.sdk.addresses import public_address
+from connectors.sdk.addresses import public_addresses
 from connectors.sdk.declaration import RateLimit
-from connectors.sdk.http_errors import Throttled
+from connectors.sdk.http_errors import Throttled, send_request
 from connectors.service.http_client import make_client
 from connectors.service.rate_limit import SlidingWindowLimiter
 from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.context import safe_url
 from connectors.sync.failure_policy import pause_before
-from schemas.errors import Reject
+from schemas.errors import Reject, Retry
 
 
 class Clock:
@@ -130,7 +130,7 @@ def test_pauses_grow_and_are_spread_over_all_of_their_length() -> None:
 )
 def test_private_addresses_are_refused(host: str) -> None:
     with pytest.raises(Reject, match="private address"):
-        public_address(host, 443)
+        public_addresses(host, 443)
 
 
 def test_the_checked_address_is_the_one_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,3 +178,35 @@ def test_a_request_without_a_turn_is_put_off() -> None:
 )
 def test_only_safe_addresses_are_shown(url: str | None, shown: str | None) -> None:
     assert safe_url(url, ("trello.com",)) == shown
+
+
+@pytest.mark.parametrize("error", [httpx2.ConnectError, httpx2.ConnectTimeout])
+def test_the_next_address_is_tried_if_one_accepts_no_connection(
+    monkeypatch: pytest.MonkeyPatch, error: type[httpx2.TransportError]
+) -> None:
+    addresses = ["93.184.216.34", "2606:2800:21f::1", "93.184.216.35"]
+    entries = [(0, 0, 0, "", (address, 443)) for address in addresses]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: entries)
+    seen: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.url.host)
+        if len(seen) < 3:
+            raise error("no route", request=request)
+        return httpx2.Response(200)
+
+    transport = httpx2.MockTransport(answer)
+    with make_client(SlidingWindowLimiter(()), public_addresses_only=True, transport=transport) as client:
+        assert client.post("https://hooks.example/x", content=b"{}").status_code == 200
+        assert seen == addresses
+        seen.clear()
+        monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: entries[:1])
+        with pytest.raises(Retry):
+            send_request("The webhook", lambda: client.post("https://hooks.example/x"))
+
+
+def test_a_client_that_was_closed_meanwhile_is_no_defect() -> None:
+    client = make_client(SlidingWindowLimiter(()), public_addresses_only=False)
+    client.close()
+    with pytest.raises(Retry, match="settings have just changed"):
+        send_request("Trello", lambda: client.get("https://trello.example/"))

@@ -32,6 +32,12 @@ def test_a_sealed_text_opens_in_its_own_row_only() -> None:
         box.open("trello-1", Sealed("k1", sealed.content[:-1] + bytes([sealed.content[-1] ^ 1])))
 
 
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 12, b"x" * 40])
+def test_damaged_content_is_refused(content: bytes) -> None:
+    with pytest.raises(Stop, match="cannot be decrypted"):
+        make_secret_box(_key("k1")).open("trello-1", Sealed("k1", content))
+
+
 def test_rotation_reads_old_and_writes_new() -> None:
     old, new = _key("k1"), _key("k2")
     sealed = make_secret_box(old).seal("trello-1", {"token": "x"})

@@ -45,7 +45,9 @@ def test_a_state_that_cannot_name_a_cookie(state: str) -> None:
 
 
 def metadata(**changed: Any) -> dict[str, Any]:
-    return {"issuer": "https://id.example", **changed}
+    names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+    addresses = {name: f"https://id.example/{name}" for name in names}
+    return {"issuer": "https://id.example", **addresses, **changed}
 
 
 def test_unsigned_id_tokens_are_not_accepted() -> None:
