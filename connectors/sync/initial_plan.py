@@ -16,6 +16,7 @@ from connectors.store.warnings import close_warnings_of_kind
 from connectors.sync.adoption import owner_of
 from connectors.sync.listing import Listing, deleted_mirrors_in
 from connectors.sync.mass_change_guard import confirm_deletions, count_deletions, exceeds_limit, explain
+from connectors.sync.pages import is_known, no_progress
 from connectors.sync.poller import cursor_job
 from connectors.sync.record_changes import record_changes
 from connectors.sync.session import Session
@@ -47,6 +48,7 @@ def make_plan(session: Session, connection: Connection) -> InitialPlan:
     """Read both sides and count; writes nothing.
 
     :raises InteractionsError: raised by the provider.
+    :raises Retry: the provider announces more changes, but its cursor is stuck.
     """
     integration, plan = session.integration, InitialPlan()
     known: set[str] = set()
@@ -65,11 +67,15 @@ def make_plan(session: Session, connection: Connection) -> InitialPlan:
             else:
                 plan.here["create"] += 1
     more = "poll" in session.declaration.features
+    seen: set[str | None] = {None}
     listing = Listing.begin(connection)
     while more:
         listed = session.provider.changes(plan.cursor)
         listing.add(listed)
         plan.cursor, more = listed.cursor, listed.more
+        if more and is_known(listed.cursor, seen):
+            raise no_progress(session)
+        seen.add(listed.cursor)
         for reason, count in listed.skip_counts.items():
             plan.there[f"skip: {reason}"] += count
         for change in listed.changes:

@@ -55,24 +55,25 @@ def read_pages(session: Session, cursor: str | None, take: Callable[[ChangePage]
         cursor, ended = page.cursor, not page.more
         if not page.more or len(changes) >= _MOST_CHANGES:
             break
-        if _is_known(cursor, seen):
-            stopped = _no_progress(session)
+        if is_known(cursor, seen):
+            stopped = no_progress(session)
             break
         seen.add(cursor)
     else:
-        stopped = None if changes else _no_progress(session)
+        stopped = None if changes else no_progress(session)
     assert cursor is not None
     if stopped is not None and not changes and len(seen) == 1:
         raise stopped
     return Pages(changes, cursor, ended, stopped)
 
 
-def _is_known(cursor: str, seen: set[str | None]) -> bool:
+def is_known(cursor: str, seen: set[str | None]) -> bool:
     """Report whether the cursor was used before, so that the next page would repeat an earlier one."""
     return cursor in seen
 
 
-def _no_progress(session: Session) -> Retry:
+def no_progress(session: Session) -> Retry:
+    """Error of a provider whose cursor does not advance (RFC 6578 section 3.6)."""
     return Retry(
         f"{session.declaration.title} announces more changes, but its cursor does not advance;"
         " the poll will be retried"

@@ -36,7 +36,7 @@ def retry_after_without_end() -> None:
 def poll_without_progress() -> None:
     from connectors.sync import pages
 
-    pages._is_known = lambda _cursor, _seen: False
+    pages.is_known = lambda _cursor, _seen: False
     pages._MOST_PAGES = 10**9
 
 
