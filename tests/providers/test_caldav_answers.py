@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -134,6 +135,14 @@ class TestXml:
     def test_what_is_no_multi_status_is_tried_later(self, body: str) -> None:
         with pytest.raises(Retry, match="not WebDAV"):
             read_multistatus(body.encode(), BASE)
+
+    @pytest.mark.parametrize("piece", [b" ", b"<", b"&#", b"</multistatus ", b"<?xml ", b" encoding"])
+    @pytest.mark.parametrize("begin", [b"", b"<?xml ", b"<?xml encoding", b"</multistatus"])
+    def test_a_huge_body_is_refused_in_linear_time(self, begin: bytes, piece: bytes) -> None:
+        began = time.process_time()
+        with pytest.raises(Retry):
+            read_multistatus(begin + piece * (300_000 // len(piece)), BASE)
+        assert time.process_time() - began < 5
 
     def test_several_resources_may_share_one_status(self) -> None:
         body = (

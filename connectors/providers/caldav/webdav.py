@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -19,7 +19,7 @@ _SPACES: Final = 'xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"'
 _GONE: Final = frozenset({404, 410})
 _STATUS: Final = re.compile(r"\s*(?:HTTP/\S+\s+)?(\d{3})\b", re.ASCII)
 _ENCODING: Final = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]{1,40})["']""", re.ASCII)
-_DECLARATION: Final = re.compile(r"\ufeff?\s*<\?xml[^>]*\?>")
+_DECLARATION: Final = re.compile(r"<\?xml[^>]*>")
 _END: Final = re.compile(r"</(?:[\w.-]+:)?multistatus\s*>")
 #: Characters that XML 1.0 does not allow (section 2.2), as such or as a reference.
 _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -132,15 +132,9 @@ def read_multistatus(body: bytes, base: str) -> MultiStatus:
     except (ET.ParseError, ValueError, LookupError):
         raise Retry("the server's response is not WebDAV XML") from None
     responses = root.findall(f"{DAV}response")
-    # One response may name several resources that share a status (RFC 4918 section 14.24).
-    named = [
-        (response, (href.text or "").strip())
-        for response in responses
-        for href in response.findall(f"{DAV}href")
-    ]
-    if root.tag != f"{DAV}multistatus" or (responses and not named):
+    found = [(href, resource) for response in responses for href, resource in _resources(response, base)]
+    if root.tag != f"{DAV}multistatus" or (responses and not found):
         raise Retry("the server's response is not WebDAV XML")
-    found = [(href, _resource(response, href, base)) for response, href in named]
     token = root.findtext(f"{DAV}sync-token")
     return MultiStatus(
         [resource for _, resource in found if resource is not None],
@@ -171,11 +165,14 @@ def _mended(body: bytes) -> str:
 
     Servers copy control characters of one to-do into their response, which would hide all others.
     """
-    declared = _ENCODING.match(body)
+    # Hazard: match only where these expressions cannot start at every octet of a huge body.
+    declared = _ENCODING.match(body[:1000])
     text = body.decode(declared[1].decode() if declared is not None else "utf-8", "replace")
-    text = _REFERENCE.sub(_legal_reference, _ILLEGAL.sub("", _DECLARATION.sub("", text, count=1)))
+    text = _REFERENCE.sub(_legal_reference, _ILLEGAL.sub("", text))
+    start = max(text.find("<"), 0)
+    declaration = _DECLARATION.match(text, start)
     ends = [found.end() for found in _END.finditer(text)]
-    return text[text.find("<") : ends[-1] if ends else None]
+    return text[declaration.end() if declaration is not None else start : ends[-1] if ends else None]
 
 
 def _legal_reference(found: re.Match[str]) -> str:
@@ -188,11 +185,11 @@ def same_path(left: str, right: str) -> bool:
     return normal_path(left).rstrip("/") == normal_path(right).rstrip("/")
 
 
-def _resource(response: ET.Element, href: str, base: str) -> DavResource | None:
-    # Two leading slashes would be a reference to another host; servers mean the path.
-    path = local_path(base, f"/{href.lstrip('/')}" if href.startswith("//") else href)
-    if path is None:
-        return None
+def _resources(response: ET.Element, base: str) -> Iterator[tuple[str, DavResource | None]]:
+    """References of a response and their resources; ``None`` for one on another server.
+
+    One response may name several resources that share a status (RFC 4918 section 14.24).
+    """
     properties: dict[str, ET.Element] = {}
     failed = None
     for part in response.findall(f"{DAV}propstat"):
@@ -202,7 +199,12 @@ def _resource(response: ET.Element, href: str, base: str) -> DavResource | None:
                 properties.update({element.tag: element for element in holder})
         else:
             failed = status
-    return DavResource(path, base, _status(response), properties, failed)
+    status = _status(response)
+    for element in response.findall(f"{DAV}href"):
+        href = (element.text or "").strip()
+        # Two leading slashes would be a reference to another host; servers mean the path.
+        path = local_path(base, f"/{href.lstrip('/')}" if href.startswith("//") else href)
+        yield href, None if path is None else DavResource(path, base, status, properties, failed)
 
 
 def _status(element: ET.Element) -> int:
