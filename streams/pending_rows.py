@@ -56,7 +56,7 @@ def _late_drafts(connection: Connection, settings: Settings) -> Iterator[Pending
 
 
 def waiting_jobs(connection: Connection) -> Iterator[PendingWork]:
-    """Find the first job per lane that nobody works on.
+    """Find the first job per lane that no process works on.
 
     A running job may be silent for as long as its heartbeat allows.
     """

@@ -164,6 +164,8 @@ def import_object(context: SyncContext, mapping: MappingRow) -> None:
             context, [command], {name: Agreed(value, value) for name, value in incoming.items()}
         )
         set_pending(connection, item, pending, entity_id)
+    if not incoming.keys() <= remote.values.keys():
+        context.note_unseen_changes()  # the next run warns about the fields that cannot be read
     _send(context, pending, [command])
 
 

@@ -48,6 +48,7 @@ def make_plan(session: Session, connection: Connection) -> InitialPlan:
     """Read both sides and count; writes nothing.
 
     :raises InteractionsError: raised by the provider.
+    :raises Retry: the provider announces more changes, but its cursor is stuck.
     """
     integration, plan = session.integration, InitialPlan()
     known: set[str] = set()

@@ -12,6 +12,7 @@ from connectors.store.ledger import is_blocked
 from connectors.store.ledger_intents import mark_open_intents
 from connectors.store.ledger_marks import RemoteMark, mark_remote
 from connectors.store.mappings import Mapping, await_import, mapping_to
+from connectors.store.warnings import open_warnings
 from connectors.sync.adoption import adopt
 from connectors.sync.session import Session
 from connectors.sync.values import base_from_json, canonical_hash
@@ -113,7 +114,9 @@ def _known(session: Session, connection: Connection, mapping: Mapping, change: R
     values = change.state.values
     base = base_from_json(mapping.base or {})
     if base and all(name in values and values[name] == agreed.remote for name, agreed in base.items()):
-        return "unchanged"
+        # A field that was unreadable or in conflict may have its agreed value back: that closes its warning.
+        warned = open_warnings(connection, mapping.integration_id, mapping.local_id)
+        return None if warned else "unchanged"
     for echo in open_echoes(connection, mapping.integration_id, mapping.local_id, session.now()):
         shown = {name: values.get(name) for name in echo.written}
         rest = {name: agreed for name, agreed in base.items() if name not in shown}

@@ -133,8 +133,8 @@ def _fail_draft(late: LateResolution, now: datetime) -> OutgoingRecord:
 def _hour(now: datetime) -> str:
     """Part of a command id that changes every hour.
 
-    Without it, a command that once changed nothing (the broker's clock was minutes behind) would be a
-    duplicate for ever. A repetition in the next hour is harmless: each mark is made once.
+    Without it, each repetition of a command that changed nothing (the broker's clock was minutes behind)
+    would be a duplicate. A repetition in the next hour is harmless: each mark is made once.
     """
     return now.strftime("%Y-%m-%dT%H")
 

@@ -106,4 +106,16 @@ def test_a_definition_that_cannot_be_evaluated_counts_as_absent(text: str) -> No
 )
 def test_names_that_are_known(name: str, known: str | None) -> None:
     found = named_zone(name)
-    assert (found.key if found is not None else None) == known
+    assert getattr(found, "key", None) == known
+
+
+@pytest.mark.parametrize("written", ["+0900", "0900", "+09:00", "+090000", "+09:00:00"])
+def test_an_offset_in_every_form_that_clients_write(written: str) -> None:
+    text = RULES.partition("BEGIN:DAYLIGHT")[0].replace("+0100", written).replace("+0200", written)
+    assert zone(text).utcoffset(datetime(2026, 7, 2)) == timedelta(hours=9)  # noqa: DTZ001 - local time
+
+
+@pytest.mark.parametrize("written", ["", "9", "+9", "+2400", "Z", "+٠٩٠٠"])
+def test_a_zone_with_an_offset_that_is_none_is_not_used(written: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - one of several
+        zone(RULES.replace("+0100", written))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -75,6 +75,17 @@ class TestTexts:
         data = calendar("UID:1", "SUMMARY:Müller").decode().encode("iso-8859-1")
         assert read(data).title == "Müller"
         assert "SUMMARY:Müller\r\n" in put(data, {"body": "für"}).decode()
+
+    def test_octets_that_clients_mean_as_windows_1252_keep_their_signs(self) -> None:
+        data = calendar("UID:1", "SUMMARY:„Angebot“ – 5 €").decode().encode("windows-1252")
+        assert read(data).title == "„Angebot“ – 5 €"
+        assert "SUMMARY:„Angebot“ – 5 €\r\n" in put(data, {"body": "für"}).decode()
+        assert read(data.replace(b"Angebot", b"\x81")).title == "\x84\x81\x93 \x96 5 \x80"
+
+    def test_a_line_end_with_two_carriage_returns_is_undone_as_one(self) -> None:
+        data = calendar("UID:1", "SUMMARY:Call A\r\n da", "", "DESCRIPTION:b").replace(b"\r\n", b"\r\r\n")
+        assert (read(data).title, read(data).body) == ("Call Ada", "b")
+        assert read(put(data, {"body": "new"})).title == "Call Ada"
 
     def test_of_a_repeated_property_the_first_holds(self) -> None:
         assert read(stored("two-descriptions")).body == "one"
@@ -231,6 +242,8 @@ class TestFieldsAlone:
             (calendar("UID:1", "RDATE:20260101T000000Z"), "recurring"),
             (calendar("UID:1", "RECURRENCE-ID:20260101T000000Z"), "recurring"),
             (calendar("UID:1", "END:VTODO", "BEGIN:VTODO", "UID:1"), "recurring"),
+            (calendar("UID:1", "END:VTODO", "BEGIN:VTODO", "UID:2"), "more than one to-do"),
+            (calendar("UID:1", *["X-A:b"] * 10_000), "more than 10,000 lines"),
             (calendar("UID:1").replace(b"VTODO", b"VJOURNAL"), "no to-do"),
             (calendar("UID:1").replace(b"END:VTODO", b""), "not readable"),
             (b"", "not readable"),
@@ -284,6 +297,65 @@ class TestDue:
     def test_the_zone_of_an_object_comes_before_a_known_name(self) -> None:
         own = stored("custom-b").replace(b'"Customized Time Zone"', b"Asia/Tokyo")
         assert read(own.replace(b"Customized Time Zone", b"Asia/Tokyo")).due == at(2028, 6, 1, 15)
+
+    def test_an_attachment_is_one_line_however_it_is_folded(self) -> None:
+        data = calendar("UID:1", "ATTACH:" + "A\r\n " * 20_000, *["\r\n"] * 20_000, "SUMMARY:Call Ada")
+        assert read(data).title == "Call Ada"
+
+    @pytest.mark.parametrize(
+        ("zone", "due"),
+        [
+            ("UTC+9", at(2026, 7, 2, 1)),
+            ("GMT-05:30", at(2026, 7, 2, 15, 30)),
+            ("gmt+0930", at(2026, 7, 2, 0, 30)),
+            ("UTC-0", at(2026, 7, 2, 10)),
+            ("Etc/GMT+5", at(2026, 7, 2, 15)),  # the sign of these names is the other way round
+            ("Z", at(2026, 7, 2, 10)),
+            ("tzone://Microsoft/Utc", at(2026, 7, 2, 10)),
+            # unknown names: the integration's zone
+            ("UTC+99", at(2026, 7, 2, 8)),
+            ("localtime", at(2026, 7, 2, 8)),
+            ("Factory", at(2026, 7, 2, 8)),
+        ],
+    )
+    def test_an_offset_may_name_a_zone(self, zone: str, due: datetime) -> None:
+        data = calendar("UID:1", f'DUE;TZID="{zone}":20260702T100000')
+        assert read(data).due == due
+        moved = put(data, {"scheduled_at": due + timedelta(days=1)})
+        assert f'DUE;TZID="{zone}":20260703T100000' in lines_of(moved), "the form stays"
+
+    @pytest.mark.parametrize(
+        ("defined", "used"),
+        [
+            ("(UTC+09:00) Osaka\\, Tokyo", '"(UTC+09:00) Osaka, Tokyo"'),
+            ("(UTC+09:00) Osaka, Tokyo", '"(UTC+09:00) Osaka, Tokyo"'),
+            ('"Osaka, Tokyo"', '"Osaka, Tokyo"'),
+            ("Osaka\\; Tokyo", '"Osaka\\; Tokyo"'),
+            ("Custom zone", "custom Zone"),
+        ],
+    )
+    def test_a_zone_is_found_in_both_spellings_of_its_name(self, defined: str, used: str) -> None:
+        zone = stored("custom-a").decode().partition("BEGIN:VTODO")[0].partition("BEGIN:VTIMEZONE")[2]
+        zone = zone.replace("TZID:Customized Time Zone", f"TZID:{defined}").replace("+0200", "+0900")
+        data = calendar("UID:1", f"DUE;TZID={used}:20260702T100000", before=f"BEGIN:VTIMEZONE{zone}")
+        assert read(data).due == at(2026, 7, 2, 1)
+
+    @pytest.mark.parametrize(
+        ("lines", "written"),
+        [
+            (["DTSTART:19000102T000000Z", "DURATION:-P100000D"], "DUE:20300505T050500Z"),
+            (["DTSTART:21991231T000000Z", "DURATION:P100000D"], "DUE:20300505T050500Z"),
+        ],
+    )
+    def test_a_duration_that_reaches_out_of_range_gives_way_to_a_due_date(
+        self, lines: list[str], written: str
+    ) -> None:
+        data = calendar("UID:1", *lines)
+        assert read(data).unreadable == {"scheduled_at"}
+        moved = put(data, {"scheduled_at": at(2030, 5, 5, 5, 5)})
+        assert read(moved).due == at(2030, 5, 5, 5, 5)
+        assert written in lines_of(moved)
+        assert "DURATION" not in moved.decode()
 
     def test_clearing_removes_what_makes_the_due_date(self) -> None:
         data = put(stored("duration-clear"), {"scheduled_at": None})

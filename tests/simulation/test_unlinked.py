@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from connectors.sdk.remote import ChangePage
 from connectors.sync.initial_plan import make_plan
 from connectors.sync.reconciler import reconcile
 from runtime.postgres import Connection
+from schemas.errors import Retry
 from tests.simulation.core import Core
 from tests.simulation.mirrored import Mirrored
 
@@ -139,6 +141,52 @@ def test_only_the_types_of_the_policy_are_mirrored(servers: Servers) -> None:
     world.say("update", call, interactionType="note", title="still ours")
     world.settle()
     assert world.thing(call).values["title"] == "still ours", "an existing mirror is kept up to date"
+
+
+def test_an_imported_object_with_an_unreadable_field_says_so(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    with world.policy(create_if_unmapped=True, entity_id=world.desk.entity):
+        [identity] = world.calls(1)
+        readable = {**world.thing(identity).values, "title": "theirs"}
+        thing = world.board.new_thing(readable, None)
+        del thing.values["scheduled_at"]
+        world.settle()
+    [warning] = world.warnings("conflict")
+    assert warning.interaction_id != identity
+    assert (warning.field, warning.remote_value) == ("scheduled_at", None)
+    assert "unreadable" in warning.detail
+
+
+def test_a_field_that_becomes_readable_with_its_old_value_closes_the_warning(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    thing = world.thing(identity)
+    title = thing.values.pop("title")
+    world.board.changed(thing)
+    world.settle()
+    [warning] = world.warnings("conflict")
+    assert (warning.field, warning.local_value) == ("title", title)
+    thing.values["title"] = title
+    world.board.changed(thing)
+    world.settle()
+    assert world.warnings() == []
+
+
+def test_a_plan_ends_although_the_cursor_does_not_advance(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = Mirrored(*servers)
+    cursors: list[str | None] = []
+
+    def stuck(cursor: str | None) -> ChangePage:
+        cursors.append(cursor)
+        assert len(cursors) < 10, "the plan does not end"
+        return ChangePage(changes=(), cursor="t", more=True)
+
+    monkeypatch.setattr(world.session.provider, "changes", stuck)
+    with pytest.raises(Retry, match="does not advance"):
+        make_plan(world.session, world.connection)
+    assert cursors == [None, "t"]
 
 
 def test_a_mirror_of_nothing_is_archived(servers: Servers) -> None:

@@ -13,12 +13,12 @@ from connectors.providers.caldav.settings import CaldavSettings, authorization
 from connectors.providers.caldav.url_paths import normal_path
 from connectors.providers.caldav.webdav import MultiStatus, read_multistatus
 from connectors.sdk.http_errors import check_status, host_of, send_request
-from connectors.sdk.same_origin import local_path
+from connectors.sdk.same_origin import local_path, origin_text
 from schemas.errors import NeedsAuth
 
 _MAX_REDIRECTS: Final = 5
 #: The body names a violated precondition (RFC 4918 section 16): this request is refused, not the account.
-_PRECONDITION: Final = re.compile(rb"<(?:\w+:)?error\b")
+_PRECONDITION: Final = re.compile(rb"<(?:[\w.-]+:)?error\b")
 _ABOUT_PRIVILEGES: Final = b"need-privileges"
 #: Requests about one to-do: a 403 may be about that to-do only.
 _ON_ONE_OBJECT: Final = frozenset({"GET", "PUT", "DELETE"})
@@ -72,6 +72,8 @@ class CaldavClient:
             answer = self._send_once(method, target, body, headers)
         if answer.status_code in {403, 409} and _names_a_precondition(answer.content):
             return answer
+        if answer.status_code == 409 and method == "REPORT":
+            return answer  # a sync-token that the server does not know; some servers do not say so
         if answer.status_code == 403 and method in _ON_ONE_OBJECT:
             return answer
         return check_status("The CalDAV server", answer, after=10)
@@ -88,7 +90,7 @@ class CaldavClient:
 def multistatus(answer: httpx2.Response) -> MultiStatus:
     """Parse a 207 response; its paths are normalized.
 
-    :raises NeedsAuth: the response has another status.
+    :raises NeedsAuth: the response has another status, or is only about resources on another server.
     """
     if answer.status_code != 207:
         status, method = answer.status_code, answer.request.method
@@ -97,6 +99,12 @@ def multistatus(answer: httpx2.Response) -> MultiStatus:
             f"The CalDAV server at {host_of(answer)} answered HTTP {status} to {method}: {meaning}"
         )
     found = read_multistatus(answer.content, str(answer.url))
+    if found.elsewhere is not None and not found.resources:
+        elsewhere = origin_text(str(answer.url), found.elsewhere)
+        raise NeedsAuth(
+            f"The CalDAV server at {host_of(answer)} names its objects at {elsewhere}; set `url` to that"
+            " server, or correct the server's own address in its settings or its proxy's"
+        )
     return replace(found, resources=[replace(each, path=normal_path(each.path)) for each in found.resources])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -16,10 +16,15 @@ from connectors.providers.caldav.settings import CaldavSettings
 from connectors.providers.caldav.url_paths import normal_path, parent_path
 from connectors.providers.caldav.webdav import CALDAV, DAV, DavResource
 from connectors.sdk.bounded_transport import SENT_ENCODING
+from connectors.sdk.http_errors import Throttled
 from schemas.errors import NeedsAuth, Reject, Retry
 
 #: To-dos per multiget report.
 MULTIGET_SIZE: Final = 100
+#: To-dos of one poll that the server may fail to report; more count as an outage.
+_MOST_UNREPORTED: Final = 20
+#: Successes of a write. Others, or a web page, may come from something between us and the server.
+_STORED: Final = frozenset({200, 201, 204})
 _WRITE_PRIVILEGES: Final = frozenset(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
 #: The server could not parse the to-do (RFC 4791 section 5.3.2.1); some servers send this with 412.
 _INVALID: Final = b"valid-calendar"
@@ -53,11 +58,38 @@ class CalendarCollection:
         """The to-dos with this UID."""
         return self._client.multistatus("REPORT", self.path(), dav.uid_query(uid), depth="1").resources
 
-    def read_many(self, paths: Sequence[str]) -> Iterator[DavResource]:
-        """To-dos by their paths, in batches."""
-        for first in range(0, len(paths), MULTIGET_SIZE):
-            body = dav.multiget(paths[first : first + MULTIGET_SIZE])
-            yield from self._client.multistatus("REPORT", self.path(), body, depth="1").resources
+    def read_many(self, paths: Sequence[str]) -> tuple[list[DavResource], dict[str, str]]:
+        """To-dos by their paths, and the reason for each one that the server does not report.
+
+        One to-do may be too large, or one that the server fails on; the others are read without it.
+
+        :raises Retry: the calendar does not answer either, or too many to-dos fail.
+        """
+        found: list[DavResource] = []
+        unreported: dict[str, str] = {}
+        failures = 0
+        waiting = [paths[first : first + MULTIGET_SIZE] for first in range(0, len(paths), MULTIGET_SIZE)]
+        while waiting:
+            batch = waiting.pop()
+            try:
+                answer = self._client.multistatus("REPORT", self.path(), dav.multiget(batch), depth="1")
+            except (NeedsAuth, Retry) as error:
+                failures += len(batch) == 1
+                if isinstance(error, Throttled) or failures > _MOST_UNREPORTED:
+                    raise
+                self.discover()  # raises if the failure is not about these to-dos
+                middle = len(batch) // 2
+                waiting += [batch[:middle], batch[middle:]] if middle else []
+                unreported |= {} if middle else {batch[0]: f"the server cannot report it: {error}"}
+                continue
+            found += answer.resources
+            reported = {each.path for each in answer.resources}
+            missing = [path for path in batch if path not in reported]
+            if 0 < len(missing) < len(batch):
+                waiting.append(missing)  # the server limits the size of its response
+            else:
+                unreported |= dict.fromkeys(missing, "the server does not report it")
+        return found, unreported
 
     def put(self, path: str, data: bytes, headers: dict[str, str]) -> httpx2.Response:
         """Store a to-do; the response is a success, or 412 if a precondition failed.
@@ -81,7 +113,12 @@ class CalendarCollection:
         :raises NeedsAuth: the calendar is missing or read-only.
         """
         answer = self._client.send("DELETE", path, None, {})
-        if answer.status_code < 300 or answer.status_code in {404, 410}:
+        if answer.status_code in {204, 404, 410}:
+            return
+        if answer.status_code < 300:
+            # Hazard: a sign-in page in between answers 200, too.
+            if self.fetch(path) is not None:
+                raise Retry("the CalDAV server acknowledged a deletion, but still returns the to-do")
             return
         if answer.status_code == 403:
             self._check_calendar_of(path, writing=True)
@@ -97,7 +134,7 @@ class CalendarCollection:
         reported = self._client.multistatus(
             "REPORT", parent_path(path), dav.multiget([path]), depth="1"
         ).resources
-        if any(each.text(f"{CALDAV}calendar-data") for each in reported):
+        if not all(each.gone for each in reported if not dav.same_path(each.path, parent_path(path))):
             raise Retry("the CalDAV server lists a to-do but answers its GET with not found")
         return None
 
@@ -110,6 +147,8 @@ class CalendarCollection:
             self._check_calendar_of(path)
         if answer.status_code != 200:
             raise Reject("caldav_refused", f"The CalDAV server refused to read (HTTP {answer.status_code})")
+        if is_web_page(answer):
+            raise Retry("a web page was sent instead of a to-do; is there a sign-in page before the server?")
         if strong_tag(answer) is None:
             self._set_reported_tag(path, answer)
         return answer.content, answer
@@ -138,7 +177,7 @@ class CalendarCollection:
         if report.status_code != 207:
             return
         for resource in multistatus(report).resources:
-            tag, data = resource.text(f"{DAV}getetag"), resource.text(f"{CALDAV}calendar-data")
+            tag, data = resource.tag, resource.text(f"{CALDAV}calendar-data")
             # Hazard: only for the text that was read; the to-do may have changed in between.
             if (
                 tag
@@ -149,3 +188,14 @@ class CalendarCollection:
                 answer.headers["etag"] = tag
                 answer.headers.pop("content-encoding", None)
                 answer.extensions.pop(SENT_ENCODING, None)
+
+
+def is_web_page(answer: httpx2.Response) -> bool:
+    """Return whether the response is a web page, such as a sign-in page, and no calendar object."""
+    kind = answer.headers.get("content-type", "").lower()
+    return kind.startswith(("text/html", "application/xhtml")) and b"BEGIN:VCALENDAR" not in answer.content
+
+
+def acknowledges_write(answer: httpx2.Response) -> bool:
+    """Return whether the response to a PUT proves by itself that the to-do was stored."""
+    return answer.status_code in _STORED and not (answer.status_code == 200 and is_web_page(answer))

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import httpx2
 
 from connectors.providers.caldav import webdav as dav
 from connectors.providers.caldav.client import CaldavClient, multistatus
-from connectors.providers.caldav.collection import CalendarCollection
+from connectors.providers.caldav.collection import CalendarCollection, acknowledges_write
 from connectors.providers.caldav.entity_tags import same_tag, strong_tag
 from connectors.providers.caldav.fields import FIELDS, from_level, holds, still_holds, with_level
 from connectors.providers.caldav.ics.date_times import Days
@@ -25,14 +25,16 @@ from connectors.providers.caldav.ics.editing import edited, with_properties
 from connectors.providers.caldav.settings import CaldavSettings, remote_calendar
 from connectors.providers.caldav.url_paths import normal_path
 from connectors.providers.caldav.vtodo import UID_SUFFIX, TodoText, new_todo
-from connectors.providers.caldav.webdav import CALDAV, DAV, DavResource
+from connectors.providers.caldav.webdav import CALDAV, DAV, DavResource, MultiStatus
 from connectors.sdk.coarse_forms import one_line, plain
 from connectors.sdk.declaration import Declaration, RateLimit
-from connectors.sdk.http_errors import host_of
 from connectors.sdk.provider import Provider, ProviderContext
 from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from schemas.errors import Conflict, NeedsAuth, Retry, Skip
 from schemas.instants import parse_instant
+
+#: Statuses in a listing that are not about a living object: deleted, or more to come (RFC 6578 section 3.6).
+_NOT_LISTED: Final = frozenset({404, 410, 507})
 
 
 class Caldav(Provider):
@@ -107,19 +109,20 @@ class Caldav(Provider):
         return None
 
     def changes(self, cursor: str | None) -> ChangePage:
-        answer = self._calendar.sync(cursor or "")
-        if answer.status_code in {400, 403, 409, 412} and cursor:
-            return self.changes(None)  # the token has expired: list everything (RFC 6578 section 3.2)
-        page = multistatus(answer)
+        page = self._page_since(cursor) if cursor else None
+        if page is None:
+            # Without a cursor, or with one that has expired: list everything (RFC 6578 section 3.2).
+            cursor, page = None, multistatus(self._calendar.sync(""))
         if page.token is None:
             raise NeedsAuth(
-                f"The CalDAV server at {host_of(answer)} returns no sync-token (RFC 6578), without which it"
-                " cannot be polled"
+                f"The CalDAV server at {urlsplit(self._settings.url).netloc} returns no sync-token"
+                " (RFC 6578), without which it cannot be polled"
             )
         collection = self._calendar.path()
         objects = [each for each in page.resources if not dav.same_path(each.path, collection)]
-        gone = [_gone(each, page.token) for each in objects if each.status in {404, 410}]
-        living = [each.path for each in objects if each.status == 200 and not each.path.endswith("/")]
+        members = {each.path: each for each in objects if not each.path.endswith("/")}
+        living = [path for path, each in members.items() if each.status not in _NOT_LISTED]
+        gone = [_gone(each, page.token) for each in members.values() if each.status in {404, 410}]
         more = any(each.status == 507 for each in page.resources)
         changed, skipped = self._read_many(living)
         return ChangePage(
@@ -134,11 +137,22 @@ class Caldav(Provider):
         self._calendar.discover()
         return Health(ok=True, detail="Calendar found")
 
+    def _page_since(self, cursor: str) -> MultiStatus | None:
+        """Changes since the cursor; ``None`` if the server does not accept it.
+
+        Servers report an expired token in many ways. Any other reason is met by listing everything.
+        """
+        try:
+            page = multistatus(self._calendar.sync(cursor))
+        except NeedsAuth:
+            return None
+        return page if page.token is not None else None
+
     def _read_many(self, paths: list[str]) -> tuple[list[RemoteChange], dict[str, str]]:
         """Changes of these to-dos, and the reason for each one that must be skipped."""
         changes: list[RemoteChange] = []
-        skipped: dict[str, str] = {}
-        for resource in self._calendar.read_many(paths):
+        found, skipped = self._calendar.read_many(paths)
+        for resource in found:
             seen = self._reported(resource)
             if isinstance(seen, str):
                 skipped[resource.path] = seen
@@ -150,10 +164,10 @@ class Caldav(Provider):
         """The to-do of a report; the reason if it must be skipped; ``None`` if it has been deleted since."""
         text = resource.text(f"{CALDAV}calendar-data")
         if text is None:
-            return None
-        etag, changed = resource.text(f"{DAV}getetag"), resource.text(f"{DAV}getlastmodified")
+            return None if resource.gone else "the server does not report it"
+        changed = resource.text(f"{DAV}getlastmodified")
         try:
-            return self._parsed(resource.path, text.encode(), etag, changed)
+            return self._parsed(resource.path, text.encode(), resource.tag, changed)
         except Skip as reason:
             return str(reason)
 
@@ -208,21 +222,30 @@ class Caldav(Provider):
         stored = self._calendar.put(path, written, {"If-Match": etag} if etag else {})
         if stored.status_code == 412:
             raise Conflict("the to-do was changed on the server in the meantime")
-        return self._stored(path, written, stored)
+        return self._stored(path, written, stored, before=data)
 
     def _stored(
-        self, path: str, data: bytes, answer: httpx2.Response, *, marker: str | None = None
+        self,
+        path: str,
+        data: bytes,
+        answer: httpx2.Response,
+        *,
+        marker: str | None = None,
+        before: bytes | None = None,
     ) -> RemoteObject:
         """The to-do after a write.
 
         :param marker: our marker, for a server that may have kept neither the UID nor our X- property.
+        :param before: the to-do before the write, if there was one.
         """
-        if strong_tag(answer):
+        if strong_tag(answer) and acknowledges_write(answer):
             return self._remote_object(path, data, answer, marker)
         # Without an ETag the server may have stored different bytes (RFC 4791 section 5.3.4).
         found = self._calendar.fetch(path)
         if found is None:
             raise Retry("the to-do was stored, and was gone a moment later")
+        if found[0] == before:
+            raise Retry("the CalDAV server acknowledged a write, but still returns the to-do as it was")
         return self._remote_object(path, *found, marker)
 
 
@@ -238,8 +261,9 @@ def _gone(resource: DavResource, token: str) -> RemoteChange:
 
 def _http_date(text: str | None) -> datetime | None:
     try:
-        return None if text is None else parse_instant(parsedate_to_datetime(text).astimezone(UTC))
-    except ValueError:
+        found = parsedate_to_datetime(text or "")
+        return parse_instant(found.replace(tzinfo=UTC) if found.tzinfo is None else found)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 

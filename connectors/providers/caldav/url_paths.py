@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote_to_bytes
 def normal_path(path: str) -> str:
     """Normalize percent-encoding and remove dot segments.
 
-    An encoded slash stays encoded, because it is part of a name.
+    An encoded slash stays encoded, because it is part of a name. Repeated slashes count as one: servers and
+    proxies spell one path both ways.
     """
     kept: list[str] = []
     path, mark, query = path.partition("?")
@@ -17,9 +18,9 @@ def normal_path(path: str) -> str:
         if segment == "..":
             if len(kept) > 1:
                 kept.pop()
-        elif segment != ".":
+        elif segment != "." and (segment or not kept):
             kept.append(segment)
-    if segments[-1] in {".", ".."}:
+    if len(segments) > 1 and segments[-1] in {"", ".", ".."}:
         kept.append("")
     return "/".join(kept) + mark + query
 

@@ -18,6 +18,7 @@ from connectors.providers.caldav.ics.content_lines import (
     components,
     content_lines,
     folded,
+    has_more_lines,
     own_lines,
 )
 from connectors.providers.caldav.ics.date_times import Calendar, Days, utc
@@ -35,6 +36,8 @@ _WRITTEN: Final = {"planned": "NEEDS-ACTION", "done": "COMPLETED", "canceled": "
 _REPEATING: Final = frozenset({"RRULE", "RDATE", "EXRULE", "RECURRENCE-ID"})
 _INTEGER: Final = re.compile(r"[+-]?\d+", re.ASCII)
 _MAX_CATEGORIES: Final = 100
+#: Content lines of one object; an inline attachment is one line, however it is folded.
+_MOST_LINES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +74,12 @@ class TodoText:
     def __init__(self, data: bytes, days: Days) -> None:
         """Find the to-do.
 
-        :raises Skip: not a calendar object, no to-do, or a recurring one; the message is the reason.
+        :raises Skip: not a calendar object, no to-do, a recurring one, or an object that is too long; the
+            message is the reason.
         """
+        # Hazard: every line is parsed, so bound the work that one object can ask for.
+        if has_more_lines(data, _MOST_LINES):
+            raise Skip(f"more than {_MOST_LINES:,} lines")
         lines = content_lines(data)
         heads = [(line.name, line.component) for line in lines if line.name in {"BEGIN", "END"}]
         if not heads or heads[0] != ("BEGIN", "VCALENDAR") or ("END", "VCALENDAR") not in heads:
@@ -81,7 +88,8 @@ class TodoText:
         if ("BEGIN", "VTODO") not in heads:
             raise Skip("no to-do")
         if heads.count(("BEGIN", "VTODO")) > 1:
-            raise Skip("recurring")
+            uids = {line.value.strip() for place in places for line in lines[place] if line.name == "UID"}
+            raise Skip("recurring" if len(uids) == 1 else "more than one to-do")
         if not places:
             raise Skip("not readable")
         self._lines = lines[places[0]]

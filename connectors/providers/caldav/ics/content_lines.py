@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
 _PHYSICAL: Final = re.compile(rb"[^\n]*\n|[^\n]+")
-_FOLD: Final = re.compile(rb"(?:\r?\n)+[ \t]")
+#: Some clients write the line end ``\\r\\r\\n``.
+_FOLD: Final = re.compile(rb"(?:\r{0,2}\n)+[ \t]")
+_BLANK: Final = frozenset({b"\n", b"\r\n", b"\r\r\n"})
+#: Begin of the next content line.
+_NEXT: Final = re.compile(rb"\n(?![ \t\r\n])")
 _PARTS: Final = re.compile(r'([^:;]*)((?:;(?:"[^"]*"|[^":])*)?):(.*)', re.DOTALL)
 _PARAMETER: Final = re.compile(r';([^=;:"]+)=((?:"[^"]*"|[^";])*)')
 #: Maximum octets of a physical line, without its line end.
@@ -31,13 +37,13 @@ class ContentLine:
         """The line without folds and line end.
 
         Hazard: a fold may split a UTF-8 character, so unfold the octets before decoding them. A line that
-        is not UTF-8 even then is decoded as ISO 8859-1, as CalDAV servers do.
+        is not UTF-8 even then is in Windows-1252, which clients also mean by ISO 8859-1.
         """
         unfolded = _FOLD.sub(b"", self.octets.rstrip(b"\r\n"))
-        try:
-            return unfolded.decode()
-        except UnicodeDecodeError:
-            return unfolded.decode("iso-8859-1")
+        for encoding in ("utf-8", "windows-1252"):
+            with contextlib.suppress(UnicodeDecodeError):
+                return unfolded.decode(encoding)
+        return unfolded.decode("iso-8859-1")
 
     @cached_property
     def _parts(self) -> tuple[str, str, str]:
@@ -85,11 +91,16 @@ class ContentLine:
         return self.octets
 
 
+def has_more_lines(data: bytes, most: int) -> bool:
+    """Return whether a calendar object has more than ``most`` content lines, without parsing them."""
+    return next(islice(_NEXT.finditer(data), most, None), None) is not None
+
+
 def content_lines(data: bytes) -> list[ContentLine]:
     """Split a calendar object into lines; their octets joined equal ``data``."""
     lines: list[list[bytes]] = []
     for physical in _PHYSICAL.findall(data):
-        if lines and (physical[:1] in {b" ", b"\t"} or physical in {b"\n", b"\r\n"}):
+        if lines and (physical[:1] in {b" ", b"\t"} or physical in _BLANK):
             lines[-1].append(physical)
         else:
             lines.append([physical])

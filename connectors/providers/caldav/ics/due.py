@@ -100,7 +100,9 @@ class Schedule:
             return {"DUE": None, "DURATION": None}
         instant = instant.astimezone(UTC).replace(microsecond=0)
         if self.start is not None and self.duration is not None:
-            return {"DUE": None, "DTSTART": self._start_for(self.start, self.duration, instant)}
+            start = self._start_for(self.start, self.duration, instant)
+            if start is not None:
+                return {"DUE": None, "DTSTART": _line("DTSTART", start)}
         due = self.calendar.written_like(self.due or self.start, instant)
         lines: dict[str, str | None] = {"DUE": _line("DUE", due), "DURATION": None}
         if self.start is not None:
@@ -111,13 +113,16 @@ class Schedule:
         by_calendar = self.calendar.instant(start.at(start.wall + duration.days))
         return by_calendar if start.zone is None else by_calendar + duration.exact
 
-    def _start_for(self, start: Moment, duration: Duration, instant: datetime) -> str:
+    def _start_for(self, start: Moment, duration: Duration, instant: datetime) -> Moment | None:
+        """The start of a to-do of this duration; ``None`` if it would be outside 1900–2199."""
         exact = _ZERO if start.zone is None else duration.exact
         same_form = start.at(self.calendar.local(instant - exact, start) - duration.days)
-        if self._end(same_form, duration) == instant:
-            return _line("DTSTART", same_form)
-        begun = instant - duration.days - duration.exact
-        return _line("DTSTART", Moment("", begun.replace(tzinfo=None), UTC))
+        begun = Moment("", (instant - duration.days - duration.exact).replace(tzinfo=None), UTC)
+        try:
+            self.calendar.instant(begun)
+            return same_form if self._end(same_form, duration) == instant else begun
+        except ValueError:
+            return None
 
     def _start_before(self, start: Moment, due: Moment, instant: datetime) -> Moment:
         """The start at the same distance from the new due date as from the old one, in the new one's form."""

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
-from icalendar.prop import vUTCOffset
-
 from connectors.providers.caldav.ics.content_lines import ContentLine, components, own_lines
 
 _LOCAL: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)Z?)?", re.ASCII)
@@ -19,6 +17,8 @@ _DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 #: The only kind of rule supported; clocks change by no other.
 _YEARLY: Final = {"FREQ": "YEARLY", "INTERVAL": "1"}
 _ZERO: Final = timedelta()
+#: UTC-OFFSET (RFC 5545 section 3.3.14); clients also leave out the plus, or write a colon.
+_OFFSET: Final = re.compile(r"([+-]?)(\d\d):?(\d\d)(?::?(\d\d))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,11 @@ def _observance(lines: Sequence[ContentLine]) -> _Observance:
 
 
 def _offset(value: str) -> timedelta:
-    offset: timedelta = vUTCOffset.from_ical(value)  # type: ignore[no-untyped-call]
+    found = _OFFSET.fullmatch(value)
+    if found is None:
+        raise ValueError("not an offset from UTC")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()[1:])
+    offset = timedelta(hours=hours, minutes=minutes, seconds=seconds) * (-1 if found[1] == "-" else 1)
     timezone(offset)  # raises ValueError for a day or more
     return offset
 
