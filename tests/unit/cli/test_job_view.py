@@ -28,6 +28,7 @@ _JOB = Job(
     cursor=None,
     report={"customers": {"checked": 250}, "described": [{"entityId": "e", "outcome": "applied"}]},
     active_seconds=5.0,
+    attempts=1,
     created_at=_NOW,
     started_at=_NOW,
     finished_at=None,
