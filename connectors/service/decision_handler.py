@@ -23,6 +23,7 @@ from connectors.store.warnings import SyncWarning, lock_warnings
 from connectors.sync.mirror_events import mapping_changed
 from connectors.sync.resolution import resolve
 from runtime.connector_settings import ConnectorSettings
+from runtime.isolated import note_isolated
 from runtime.isolation_limit import IsolationLimit
 from runtime.outages import AskedToStopError
 from runtime.postgres import Connection, Outage, sqlstate_of
@@ -111,7 +112,7 @@ class DecisionHandler:
                 self._limit.isolate(error)
                 # Hazard: the text of the error may contain a secret.
                 state = sqlstate_of(error)
-                _log.error("connectors.decision_isolated", error=type(error).__name__, sqlstate=state)
+                note_isolated("connectors.decision_isolated", error=type(error).__name__, sqlstate=state)
             else:
                 self._limit.passed(1)
 

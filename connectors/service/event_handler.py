@@ -7,13 +7,12 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
-
 from connectors.service.open_session import utc_now
 from connectors.store.erasure import release_erased
 from connectors.store.integrations import Integration, list_integrations
 from connectors.store.ledger_marks import LocalMark, mark_local
 from connectors.sync.change_marks import erased_customer, marks_for_event
+from runtime.isolated import note_isolated
 from runtime.isolation_limit import IsolationLimit
 from runtime.postgres import Connection, Outage, sqlstate_of
 from runtime.registry_fetch import make_fetch
@@ -23,7 +22,6 @@ from schemas.avro_codec import AvroDecoder
 from schemas.errors import Retry, Stop
 from sinks.erasure.erased import ErasedCustomer
 
-_log = structlog.get_logger("connectors")
 #: Cache time of the integrations table. The initial plan of a new integration covers events missed meanwhile.
 _CACHE_SECONDS: Final = 1.0
 
@@ -77,7 +75,7 @@ class EventHandler:
             self._limit.isolate(error)
             # Hazard: the text of the error may contain customer text.
             state = sqlstate_of(error)
-            _log.error("connectors.event_isolated", error=type(error).__name__, sqlstate=state)
+            note_isolated("connectors.event_isolated", error=type(error).__name__, sqlstate=state)
         else:
             self._limit.passed(len(values))
 

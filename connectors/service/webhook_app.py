@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -66,6 +67,7 @@ class WebhookApp:
             routes=[
                 Route("/healthz", self._healthz),
                 Route("/readyz", self._readyz),
+                Route("/metrics", _metrics),
                 Route("/webhooks/{integration_id}", self._webhook, methods=["GET", "POST"]),
             ],
             exception_handlers={404: _not_found, 405: _method_not_allowed},
@@ -137,6 +139,12 @@ class WebhookApp:
 def _response(status: int, content: dict[str, Any]) -> JSONResponse:
     headers = {"cache-control": "no-store", **_HEADERS.get(status, {})}
     return JSONResponse(content, status, headers)
+
+
+async def _metrics(request: Request) -> Response:
+    if not _from_inside(request):
+        return _response(404, {"error": "no such integration"})
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _not_found(_: Request, __: Exception) -> JSONResponse:

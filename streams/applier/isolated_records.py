@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-import structlog
-
+from runtime.isolated import note_isolated
 from runtime.postgres import sqlstate_of
 from schemas.command import Command, PartialEnvelope, Refused
 from schemas.errors import Reject
 from schemas.incoming_record import IncomingRecord
-
-_log = structlog.get_logger("applier")
 
 
 def reference(record: IncomingRecord) -> str:
@@ -40,7 +37,7 @@ def isolation(record: IncomingRecord, error: BaseException | None) -> Reject:
 
 def log_isolated(record: IncomingRecord, stage: str, error: BaseException | None) -> None:
     """Log an isolated record: its place, and the class of the error."""
-    _log.error(
+    note_isolated(
         "applier.isolated",
         stage=stage,
         partition=record.partition,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import structlog
 from confluent_kafka import KafkaError, KafkaException
 
+from runtime.isolated import note_isolated
 from runtime.isolation_limit import IsolationLimit
 from runtime.produce import OF_A_RECORD
 from schemas.errors import Stop
 from streams.applier.batches import Place
-
-_log = structlog.get_logger("applier")
 
 #: Errors about a topic or about rights: no record causes them, and waiting does not mend them.
 CONFIGURATION: Final = frozenset(
@@ -99,7 +97,7 @@ class Refusals:
                 " record"
             )
         self._limit.isolate(refused)
-        _log.error(
+        note_isolated(
             "applier.isolated",
             stage="publish",
             partition=partition,

@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from runtime.acknowledged_sender import AcknowledgedSender
+from runtime.isolated import note_isolated
 from runtime.isolation_limit import IsolationLimit
 from runtime.outages import AskedToStopError, describe, through_outages
 from runtime.postgres import sqlstate_of
@@ -102,7 +103,7 @@ class Drafting:
             raise error  # perhaps an effect of the end; the event is read once more
         self._limit.isolate(error)
         # Hazard: the text of the error may contain customer text.
-        _log.error(
+        note_isolated(
             "drafts.isolated",
             partition=message.partition,
             offset=message.offset,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-import structlog
-
 from domain.events import Event, events_of
 from domain.journal import NOTHING, JournalEntry
+from runtime.isolated import note_isolated
 from runtime.isolation_limit import IsolationLimit
 from schemas.avro_codec import Encode
 from schemas.avro_writer import UnwritableError
@@ -17,7 +16,6 @@ from schemas.outgoing_record import OutgoingRecord
 from sinks.journal_rows import entry_of, entry_without_facts
 from streams.relay.records import event_records
 
-_log = structlog.get_logger("relay")
 Made = TypeVar("Made")
 
 
@@ -60,7 +58,7 @@ class Isolation:
         """
         self._limit.isolate(None)
         identity = dict(record.headers).get("ce_id")
-        _log.error("relay.isolated", stage="publish", topic=record.topic, event_id=identity, error=error)
+        note_isolated("relay.isolated", stage="publish", topic=record.topic, event_id=identity, error=error)
 
     def published(self, records: int) -> None:
         """Note published records."""
@@ -79,7 +77,7 @@ class Isolation:
                 if second:
                     self._limit.isolate(error)
                     # Hazard: the text of the error may contain customer text.
-                    _log.error("relay.isolated", stage=stage, error=type(error).__name__, **reference())
+                    note_isolated("relay.isolated", stage=stage, error=type(error).__name__, **reference())
         return None
 
 

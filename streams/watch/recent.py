@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from runtime.isolated import note_isolated
 from runtime.postgres import Connection
 from sinks.integrity.journal_window import JournalWindow, open_window
 from sinks.integrity.progress import Progress
@@ -50,7 +51,7 @@ def look_at_journal(connection: Connection, progress: Progress, most: int = MOST
             saved.add(window.entries())
             look.violations = _lost(window, saved)
             for position in window.unreadable:
-                _log.error("watch.isolated", position=position)
+                note_isolated("watch.isolated", position=position)
             look.touched = {kind: list(found) for kind, found in saved.mentions.items()}
         progress.skipped = progress.skipped or look.skipped
         progress.floor = max(progress.floor, window.ceiling)

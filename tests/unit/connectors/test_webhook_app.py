@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+from starlette.testclient import TestClient
 
 from connectors.service import health as role_health
 from connectors.service import webhook_app
@@ -19,6 +20,7 @@ from connectors.service.integration_events import IntegrationEvents
 from connectors.service.process import ConnectorsService
 from connectors.service.webhook_app import WebhookApp
 from runtime.connector_settings import ConnectorSettings
+from runtime.isolated import note_isolated
 from runtime.readiness import READY_FILE_VARIABLE, announced_url
 from runtime.settings import Settings
 from tests.harness.memory_registry import MemoryRegistry
@@ -138,3 +140,17 @@ def test_the_role_announces_where_it_answers(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(service.health, "stuck", lambda: next(looks))
     asyncio.run(service._watch.fun(service))
     assert announced_url(tmp_path / "ready") == "http://127.0.0.1:4321"
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "status"),
+    [("127.0.0.1", (), 200), ("8.8.8.8", (), 404), ("127.0.0.1", ((b"x-forwarded-for", b"8.8.8.8"),), 404)],
+)
+def test_metrics_are_for_this_network(
+    address: Address, client: str, forwarded: tuple[tuple[bytes, bytes], ...], status: int
+) -> None:
+    note_isolated("connectors.event_isolated")
+    with TestClient(address.app, client=(client, 1)) as http:
+        answer = http.get("/metrics", headers=list(forwarded))
+    assert answer.status_code == status
+    assert ("interactions_isolated_total" in answer.text) == (status == 200)
