@@ -32,13 +32,14 @@ def id_without_hour() -> None:
 
 
 @mutant(
-    "a command of a job without a row in the journal is taken for one that is still waiting",
+    "a command of a job on which the pipeline failed counts as applied",
     "test:tests/unit/streams/jobs/test_commands.py::test_a_command_that_was_refused_unread_is_rejected",
 )
-def waits_for_every_row() -> None:
+def isolated_counts_as_applied() -> None:
+    from sinks.jobs.outcomes import Outcome
     from streams.jobs import commands
 
-    commands.have_passed = lambda *_, **__: False
+    commands._ISOLATED = Outcome("applied", None)
 
 
 @mutant(
