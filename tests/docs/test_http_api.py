@@ -23,7 +23,9 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
     if shutil.which("curl") is None or shutil.which("bash") is None:
         pytest.skip("there is no curl here")
     with stack_of("applier,relay,drafts,gateway") as variables:
-        lines = 'eval "$(interactions env)"\n' + script_of(PAGE, at_least=6) + "\nexec interactions audit"
+        pasted = script_of(PAGE, at_least=6)
+        # Twice, as readers do.
+        lines = f'eval "$(interactions env)"\n{pasted}\n{pasted}\nexec interactions audit'
         done = run_lines(lines, variables, tmp_path)
         key = Path(variables["INTERACTIONS_HOME"]) / "data" / "gateway.key"
         assert key.stat().st_mode & 0o777 == 0o600
