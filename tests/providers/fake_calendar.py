@@ -74,14 +74,16 @@ class FakeCalendar:
     def _etag(self, path: str) -> str:
         return f'"{hash(self.objects[path]) & 0xFFFF}"'
 
-    def _propfind(self, _body: str) -> httpx2.Response:
+    def _propfind(self, body: str) -> httpx2.Response:
+        members = "".join(response(path, "<d:getetag>x</d:getetag>") for path in self.objects)
         granted = "".join(f"<d:privilege><d:{name}/></d:privilege>" for name in self.privileges or ())
         told = (
             ""
             if self.privileges is None
             else f"<d:current-user-privilege-set>{granted}</d:current-user-privilege-set>"
         )
-        return multistatus(response(HOME, f"<d:resourcetype><c:calendar/></d:resourcetype>{told}"))
+        calendar = response(HOME, f"<d:resourcetype><c:calendar/></d:resourcetype>{told}")
+        return multistatus(calendar + (members if "getetag" in body else ""))
 
     def _report(self, body: str) -> httpx2.Response:
         if "sync-collection" in body:

@@ -394,6 +394,37 @@ class TestMissing:
                 provider.read(f"{HOME}1.ics")
 
 
+class TestFilters:
+    """Servers that refuse the query for a UID."""
+
+    @pytest.mark.parametrize("status", [400, 403, 405, 415])
+    def test_a_to_do_is_found_without_the_query(self, status: int) -> None:
+        server = server_with("1", "2")
+        server.objects[f"{HOME}moved.ics"] = TODO.format("m-1@customer-interactions", "Call")
+        refused = 0
+
+        def refusing(request: httpx2.Request, _: httpx2.Response) -> httpx2.Response | None:
+            nonlocal refused
+            if b"calendar-query" not in request.content:
+                return None
+            refused += 1
+            return httpx2.Response(status, text="no filters here")
+
+        provider = over(server, refusing)
+        found = provider.find_by_marker("m-1")
+        assert found is not None
+        assert found.external_id == f"{HOME}moved.ics"
+        assert provider.find_by_marker("m-2") is None
+        assert refused == 2
+
+    def test_refused_access_is_told(self) -> None:
+        def refusing(request: httpx2.Request, _: httpx2.Response) -> httpx2.Response | None:
+            return httpx2.Response(403) if request.method in {"REPORT", "PROPFIND"} else None
+
+        with pytest.raises(NeedsAuth):
+            over(server_with("1"), refusing).find_by_marker("m-1")
+
+
 class TestSignInPages:
     """A page of a proxy or a portal instead of the server's response."""
 

@@ -55,8 +55,22 @@ class CalendarCollection:
         return self._client.xml("REPORT", self.path(), dav.sync_collection(token), depth="0")
 
     def find_uid(self, uid: str) -> list[DavResource]:
-        """The to-dos with this UID."""
-        return self._client.multistatus("REPORT", self.path(), dav.uid_query(uid), depth="1").resources
+        """The to-dos with this UID, and perhaps others."""
+        try:
+            return self._client.multistatus("REPORT", self.path(), dav.uid_query(uid), depth="1").resources
+        except NeedsAuth:
+            # Some servers refuse the filter. A listing finds the to-do too, and raises if access is refused.
+            found, _ = self.read_many(self.members())
+            return found
+
+    def members(self) -> list[str]:
+        """Paths of all to-dos.
+
+        :raises NeedsAuth: the calendar is missing or inaccessible.
+        """
+        listed = self._client.multistatus("PROPFIND", self.path(), dav.propfind(["d:getetag"]), depth="1")
+        paths = [each.path for each in listed.resources if not each.gone]
+        return [path for path in paths if not path.endswith("/") and not dav.same_path(path, self.path())]
 
     def read_many(self, paths: Sequence[str]) -> tuple[list[DavResource], dict[str, str]]:
         """To-dos by their paths, and the reason for each one that the server does not report.
