@@ -105,6 +105,34 @@ def test_waiting_items_are_retried_at_once(started: TrelloWorld) -> None:
     world.at_rest()
 
 
+def test_a_change_on_which_the_pipeline_fails_becomes_a_warning(started: TrelloWorld) -> None:
+    """It is sent once, and does not hold up the item: the next change of a person reaches the card."""
+    world = started
+    identity = world.mirrored_call("before")
+    card = world.wait_card(identity)["id"]
+    with connect(world.settings, application_name="test", autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.title = 'bad' THEN"
+            " RAISE EXCEPTION 'refused' USING ERRCODE = '22003'; END IF; RETURN NEW; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON customer_interactions"
+            " FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+        try:
+            world.simulator.board.update_card(card, {"name": "bad"})
+            wait_until(lambda: bool(world.cli("warnings")), 60, lambda: world.state(identity))
+        finally:
+            connection.execute("DROP FUNCTION refuse CASCADE")
+    [warning] = world.cli("warnings")
+    assert (warning["kind"], warning["field"], warning["interactionId"]) == ("refused", "title", identity)
+    assert "internal_error" in warning["detail"]
+    assert world.one("SELECT count(*) FROM journal WHERE command_id LIKE 'dead:%%'") == (1,)
+    world.send("interaction.update", {"id": identity, "scheduledAt": "2031-01-01T09:00:00Z"})
+    world.wait_card(identity, due="2031-01-01T09:00:00.000Z", name="bad")
+    world.at_rest()
+
+
 def test_secrets_under_a_key_that_the_role_lacks_stop_neither_work_nor_pause(started: TrelloWorld) -> None:
     world = started
     identity = world.mirrored_call("before")
@@ -132,31 +160,3 @@ def _wait_until_idle(world: TrelloWorld) -> None:
 def _switch(world: TrelloWorld, *, on: bool) -> None:
     data = {"flag": "customers.interactions.external-sync", "enabled": on}
     assert outcomes(world.settings, [event("feature_flag.set", TENANT, data)])[0]["outcome"] == "applied"
-
-
-def test_a_change_on_which_the_pipeline_fails_becomes_a_warning(started: TrelloWorld) -> None:
-    """It is sent once, and does not hold up the item: the next change of a person reaches the card."""
-    world = started
-    identity = world.mirrored_call("before")
-    card = world.wait_card(identity)["id"]
-    with connect(world.settings, application_name="test", autocommit=True) as connection:
-        connection.execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.title = 'bad' THEN"
-            " RAISE EXCEPTION 'refused' USING ERRCODE = '22003'; END IF; RETURN NEW; END $$"
-        )
-        connection.execute(
-            "CREATE TRIGGER refuse BEFORE UPDATE ON customer_interactions"
-            " FOR EACH ROW EXECUTE FUNCTION refuse()"
-        )
-        try:
-            world.simulator.board.update_card(card, {"name": "bad"})
-            wait_until(lambda: bool(world.cli("warnings")), 60, lambda: world.state(identity))
-        finally:
-            connection.execute("DROP FUNCTION refuse CASCADE")
-    [warning] = world.cli("warnings")
-    assert (warning["kind"], warning["field"], warning["interactionId"]) == ("refused", "title", identity)
-    assert "internal_error" in warning["detail"]
-    assert world.one("SELECT count(*) FROM journal WHERE command_id LIKE 'dead:%%'") == (1,)
-    world.send("interaction.update", {"id": identity, "scheduledAt": "2031-01-01T09:00:00Z"})
-    world.wait_card(identity, due="2031-01-01T09:00:00.000Z", name="bad")
-    world.at_rest()
