@@ -89,7 +89,7 @@ def timers_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Even
     def waiting(connection: Connection, probe: BacklogProbe) -> Iterable[PendingWork]:
         return timer_rows(connection, settings, probe)
 
-    liveness = QueueWatchdog("timers", settings, waiting, heartbeat, stop, health)
+    liveness = QueueWatchdog("the timers role", settings, waiting, heartbeat, stop, health)
     return [("timers", Timers(settings, heartbeat, stop).run), ("liveness", liveness.run)]
 
 
@@ -105,7 +105,7 @@ def jobs_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event,
     def waiting(connection: Connection, _: BacklogProbe) -> Iterable[PendingWork]:
         return waiting_jobs(connection)
 
-    liveness = QueueWatchdog("jobs", settings, waiting, heartbeat, stop, health)
+    liveness = QueueWatchdog("the jobs role", settings, waiting, heartbeat, stop, health)
     scheduler = Scheduler(settings)
     scheduler.register_metrics()
     ticks = {"scheduled": scheduler.tick}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import Final
 
 import structlog
@@ -53,7 +54,7 @@ class ApplierWatchdog:
         self._settings = settings
         self._owned = owned
         self._watermarks: dict[int, int] | None = None
-        self._probe: BacklogProbe | None = None
+        self._probe = _LazyProbe(settings)
         self._watchdog = _Watchdog(settings, self._pending, heartbeat, stop, health)
 
     def run(self) -> None:
@@ -61,16 +62,11 @@ class ApplierWatchdog:
 
         :raises Stop: a partition is stalled.
         """
-        try:
-            stall = self._watchdog.run()
-        finally:
-            if self._probe is not None:
-                self._probe.close()
-        if stall is not None:
-            raise Stop(f"the applier is stuck. {stall.reason} The process ends so that a new one takes over")
+        with closing(self._probe):
+            self._watchdog.end_if_stuck("the applier")
 
     def _pending(self, connection: Connection) -> tuple[list[PendingWork], bool]:
-        probe = self._probe = self._probe or BacklogProbe(self._settings)
+        probe = self._probe.get()
         stored, before = probe.partition_progress(connection), self._watermarks
         self._watermarks = {number: progress.next_offset for number, progress in stored.items()}
         numbers = self._owned() or probe.partitions()
@@ -106,9 +102,7 @@ class RelayWatchdog:
 
         :raises Stop: the relay is stalled.
         """
-        stall = self._watchdog.run()
-        if stall is not None:
-            raise Stop(f"the relay is stuck. {stall.reason} The process ends so that a new one takes over")
+        self._watchdog.end_if_stuck("the relay")
 
     def _pending(self, connection: Connection) -> tuple[list[PendingWork], bool]:
         position = self._position()
@@ -122,6 +116,7 @@ class RelayWatchdog:
 class QueueWatchdog:
     """Watches the queues of a role in the database.
 
+    :param role: for the message, with its article.
     :param pending: finds the first row of each queue that waits.
     """
 
@@ -135,9 +130,8 @@ class QueueWatchdog:
         health: Health,
     ) -> None:
         self._role = role
-        self._settings = settings
         self._find = pending
-        self._probe: BacklogProbe | None = None
+        self._probe = _LazyProbe(settings)
         self._watchdog = _Watchdog(settings, self._pending, heartbeat, stop, health)
 
     def run(self) -> None:
@@ -145,17 +139,28 @@ class QueueWatchdog:
 
         :raises Stop: a queue is stalled, and a new process may get past it.
         """
-        try:
-            stall = self._watchdog.run()
-        finally:
-            if self._probe is not None:
-                self._probe.close()
-        if stall is not None:
-            raise Stop(f"{self._role}: {stall.reason} The process ends so that a new one takes over")
+        with closing(self._probe):
+            self._watchdog.end_if_stuck(self._role)
 
     def _pending(self, connection: Connection) -> tuple[list[PendingWork], bool]:
-        probe = self._probe = self._probe or BacklogProbe(self._settings)
-        return list(self._find(connection, probe)), False
+        return list(self._find(connection, self._probe.get())), False
+
+
+class _LazyProbe:
+    """Probe whose clients are made on first use, by the thread that uses them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: BacklogProbe | None = None
+
+    def get(self) -> BacklogProbe:
+        if self._made is None:
+            self._made = BacklogProbe(self._settings)
+        return self._made
+
+    def close(self) -> None:
+        if self._made is not None:
+            self._made.close()
 
 
 class _Watchdog:
@@ -179,6 +184,15 @@ class _Watchdog:
         self._stop = stop
         self._health = health
         self._logged: set[tuple[str, str, object]] = set()
+
+    def end_if_stuck(self, role: str) -> None:
+        """Watch until asked to stop.
+
+        :raises Stop: the role is stalled.
+        """
+        stall = self.run()
+        if stall is not None:
+            raise Stop(f"{role} is stuck. {stall.reason} The process ends so that a new one takes over")
 
     def run(self) -> Stall | None:
         """Return the first stall that outlasts the patience; ``None`` when asked to stop."""

@@ -1,4 +1,4 @@
-"""What a role sets aside is counted and logged."""
+"""Isolated records are counted and logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the timers repeat a command that had no effect, and when its row makes room for others."""
+"""Repetitions of a timer command that had no effect, and room for the rows behind it."""
 
 from __future__ import annotations
 
