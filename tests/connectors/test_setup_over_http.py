@@ -87,7 +87,9 @@ def test_from_nothing_to_a_running_sync(world: TrelloWorld, client: httpx2.Clien
     assert not world.cards(), "a plan writes nothing"
 
     started = client.post(f"{own}/sync", json={})
-    assert (started.status_code, started.json()) == (200, {"ok": True, "state": "active", "rows": 1})
+    assert started.status_code == 200
+    # The item is marked already if the role has read the call's event only after the addition.
+    assert started.json() in [{"ok": True, "state": "active", "rows": rows} for rows in (0, 1)]
     world.wait_card(identity, name="first")
     wait_until(lambda: client.get(own).json()["ledger"]["synced"] == 1, 60)
     shown = client.get(own).json()
