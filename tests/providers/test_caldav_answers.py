@@ -417,6 +417,22 @@ class TestFilters:
         assert provider.find_by_marker("m-2") is None
         assert refused == 2
 
+    def test_a_missing_calendar_is_no_empty_one(self) -> None:
+        removed = False
+
+        def missing(request: httpx2.Request, _: httpx2.Response) -> httpx2.Response | None:
+            if not removed:
+                return None
+            if request.method in {"GET", "REPORT"}:
+                return httpx2.Response(404, text="no such calendar")
+            return multistatus(f"<d:response><d:href>{HOME}</d:href>{_status(404)}</d:response>")
+
+        provider = over(server_with("1"), missing)
+        assert provider.health().ok
+        removed = True
+        with pytest.raises(NeedsAuth):
+            provider.find_by_marker("m-1")
+
     def test_refused_access_is_told(self) -> None:
         def refusing(request: httpx2.Request, _: httpx2.Response) -> httpx2.Response | None:
             return httpx2.Response(403) if request.method in {"REPORT", "PROPFIND"} else None

@@ -59,7 +59,7 @@ class CalendarCollection:
         try:
             return self._client.multistatus("REPORT", self.path(), dav.uid_query(uid), depth="1").resources
         except NeedsAuth:
-            # Some servers refuse the filter. A listing finds the to-do too, and raises if access is refused.
+            # Some servers refuse the filter; a listing finds the to-do, too.
             found, _ = self.read_many(self.members())
             return found
 
@@ -68,6 +68,8 @@ class CalendarCollection:
 
         :raises NeedsAuth: the calendar is missing or inaccessible.
         """
+        # Hazard: servers list a missing calendar as one without members.
+        self._check_calendar_of(f"{self.path()}.ics")
         listed = self._client.multistatus("PROPFIND", self.path(), dav.propfind(["d:getetag"]), depth="1")
         paths = [each.path for each in listed.resources if not each.gone]
         return [path for path in paths if not path.endswith("/") and not dav.same_path(path, self.path())]
