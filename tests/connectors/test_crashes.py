@@ -18,6 +18,7 @@ _ONE = ["connector-after-call-before-result"]
 
 @pytest.mark.parametrize("points", [_ONE, pytest.param(CONNECTOR_POINTS, marks=pytest.mark.long)])
 def test_a_kill_makes_nothing_twice(world: TrelloWorld, points: Collection[str]) -> None:
+    before = len(world.cards())
     known = world.plan_call(title="known")
     world.cli("sync", world.integration)
     with world.connectors():
@@ -37,7 +38,7 @@ def test_a_kill_makes_nothing_twice(world: TrelloWorld, points: Collection[str])
         for identity in made:
             world.wait_card(identity)  # fails for two cards
         world.at_rest()
-    assert len(world.cards()) == 1 + len(made)
+    assert len(world.cards()) == before + 1 + len(made)
     assert world.row(known) is not None
     open_ends = "SELECT count(*) FROM sync_ledger WHERE pending IS NOT NULL OR intent_marker IS NOT NULL"
     assert world.one(open_ends) == (0,)
