@@ -30,15 +30,6 @@ def is_relayed(connection: Connection, tenant_id: str, organization_id: str, com
     return row is not None and bool(row[0])
 
 
-def applied_offsets(connection: Connection, consumer_group: str, topic: str) -> dict[int, int]:
-    """Watermark of each partition of the commands topic."""
-    rows = connection.execute(
-        "SELECT partition, next_offset FROM consumed_offsets WHERE consumer_group = %s AND topic = %s",
-        (consumer_group, topic),
-    )
-    return dict(rows.fetchall())
-
-
 def are_answered(connection: Connection, consumer_group: str, topic: str, offsets: Mapping[int, int]) -> bool:
     """Report whether the results of all commands below the offsets are published.
 

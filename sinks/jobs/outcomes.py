@@ -1,4 +1,4 @@
-"""Outcomes of a job's own commands, as the journal has them; and the progress of all commands."""
+"""Outcomes of a job's own commands, as the journal has them."""
 
 from __future__ import annotations
 
@@ -34,13 +34,3 @@ def outcomes_of(connection: Connection, commands: Collection[tuple[str, str, str
     tenants, organizations, ids = zip(*commands, strict=True)
     rows = connection.execute(_SQL, (list(tenants), list(organizations), list(ids)))
     return {command: Outcome(outcome, code) for command, outcome, code in rows}
-
-
-def consumed(connection: Connection, consumer_group: str, topic: str) -> int:
-    """Sum of the applied offsets over all partitions: its growth is the number of commands applied."""
-    row = connection.execute(
-        "SELECT coalesce(sum(next_offset), 0) FROM consumed_offsets WHERE consumer_group = %s AND topic = %s",
-        (consumer_group, topic),
-    ).fetchone()
-    assert row is not None
-    return int(row[0])

@@ -16,9 +16,9 @@ from schemas.cloudevent_headers import JSON, event_headers
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS
-from sinks.consumed_offsets import have_passed
+from sinks.consumed_offsets import have_passed, watermarks
 from sinks.due import server_time
-from sinks.jobs.outcomes import Outcome, consumed, outcomes_of
+from sinks.jobs.outcomes import Outcome, outcomes_of
 
 _SOURCE: Final = "/customers/interactions/jobs"
 _POLL_SECONDS: Final = 0.003
@@ -97,7 +97,8 @@ class CommandSender:
 
     def applied(self) -> int:
         """Number of records that the applier has applied so far, those of other publishers included."""
-        return consumed(self._connection, self._settings.consumer_group, self._settings.topic(COMMANDS))
+        group, topic = self._settings.consumer_group, self._settings.topic(COMMANDS)
+        return sum(watermarks(self._connection, group, topic).values())
 
     def _record(self, command: JobCommand, actor: str | None, sent_at: str) -> OutgoingRecord:
         expected = command.expected_version

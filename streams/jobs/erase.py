@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from runtime import crash_points
 from schemas.topics import COMMANDS
+from sinks.consumed_offsets import watermarks
 from sinks.erasure.erased import ErasedCustomer, find_erased, note_cleaned
 from sinks.erasure.journal import entries_to_scrub, note_deleted_interactions, scrub
 from sinks.erasure.legacy import remove_legacy_rows
 from sinks.erasure.mirrors import are_leased, release_mirrors
-from sinks.erasure.publication import applied_offsets, are_answered, is_relayed
+from sinks.erasure.publication import are_answered, is_relayed
 from sinks.erasure.violations import remove_violations
 from streams.jobs.context import JobContext, JobFailedError
 
@@ -45,7 +46,7 @@ def _await_publication(context: JobContext, customer: ErasedCustomer) -> None:
     connection, settings = context.connection, context.settings
     source = settings.consumer_group, settings.topic(COMMANDS)
     if context.cursor is None:
-        offsets = applied_offsets(connection, *source)
+        offsets = watermarks(connection, *source)
         context.save(cursor={"offsets": {str(number): offset for number, offset in offsets.items()}})
     assert context.cursor is not None
     offsets = {int(number): offset for number, offset in context.cursor["offsets"].items()}

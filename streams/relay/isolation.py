@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
+from msgspec.structs import replace
+
 from domain.events import Event, events_of
 from domain.journal import NOTHING, JournalEntry
 from runtime.isolated import note_isolated
@@ -44,7 +46,7 @@ class Isolation:
             return entry, events, list(event_records(entry, events, encode))
 
         built = self._tried(build, "encode", lambda: _of_entry(entry))
-        return built if built is not None else (_bare(entry), (), [])
+        return built if built is not None else (replace(entry, facts=NOTHING), (), [])
 
     def states(self, builders: Iterable[Callable[[], OutgoingRecord]]) -> list[OutgoingRecord]:
         """Build states, without those that cannot be built."""
@@ -79,11 +81,6 @@ class Isolation:
                     # Hazard: the text of the error may contain customer text.
                     note_isolated("relay.isolated", stage=stage, error=type(error).__name__, **reference())
         return None
-
-
-def _bare(entry: JournalEntry) -> JournalEntry:
-    members = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    return JournalEntry(**{**members, "facts": NOTHING})
 
 
 def _of_row(row: Sequence[Any]) -> dict[str, Any]:

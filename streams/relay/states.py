@@ -124,15 +124,11 @@ class PendingStates:
         late = self._since is not None and self._clock() - self._since >= INTERVAL_SECONDS
         return late or len(self) >= _MOST
 
-    def records(self, encode: Encode, rows: Rows) -> Iterator[OutgoingRecord]:
-        """Build the records.
+    def builders(self, encode: Encode, rows: Rows) -> Iterator[Callable[[], OutgoingRecord]]:
+        """Yield functions that build one record each.
 
         :param rows: is read now.
         """
-        return (build() for build in self.builders(encode, rows))
-
-    def builders(self, encode: Encode, rows: Rows) -> Iterator[Callable[[], OutgoingRecord]]:
-        """Yield functions that build one record each; see :meth:`records`."""
         for (topic, key), (entry, event) in self._changes.items():
             if event is None:
                 yield partial(tombstone, topic, key, entry)

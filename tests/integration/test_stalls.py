@@ -164,7 +164,7 @@ def test_a_job_that_no_process_works_on_is_reported(impatient: Settings) -> None
             assert core_stalls(settings) == []
             connection.execute("UPDATE jobs SET updated_at = now() - interval '16 minutes'")
             assert "is running" in _stalls(settings, 1)["jobs"].reason
-            # What a lane did last counts for the job that is next.
+            # A lane that has just finished a job is not stalled.
             connection.execute("UPDATE jobs SET state = 'completed', finished_at = now() + interval '1 hour'")
             create_job(connection, silent, "bulk")
             assert core_stalls(settings) == []

@@ -177,7 +177,7 @@ def _mended(body: bytes) -> str:
 
 def _legal_reference(found: re.Match[str]) -> str:
     number = int(found[1], 16) if found[1] else int(found[2])
-    return "" if number > 0x10FFFF or _ILLEGAL.match(chr(number)) else found[0]
+    return "" if number > 0x10FFFF or _ILLEGAL.fullmatch(chr(number)) else found[0]
 
 
 def same_path(left: str, right: str) -> bool:

@@ -22,7 +22,7 @@ def nothing_left_out() -> None:
 
 
 @mutant(
-    "a mark that changed nothing keeps its id for ever",
+    "every repetition of a mark that changed nothing is a duplicate",
     f"{_REPEATS}::test_a_command_that_changed_nothing_is_no_duplicate_an_hour_later",
 )
 def id_without_hour() -> None:

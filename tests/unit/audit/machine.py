@@ -210,7 +210,8 @@ class Machine:
             return
         events, states = events_of(entry), PendingStates()
         states.add(entry, events)
-        for record in (*event_records(entry, events, _as_json), *states.records(_as_json, _Rows(self.work))):
+        built = [build() for build in states.builders(_as_json, _Rows(self.work))]
+        for record in (*event_records(entry, events, _as_json), *built):
             if record.topic == COMMANDS:
                 self.now += timedelta(seconds=1)
             self._publish_record(record)

@@ -79,7 +79,7 @@ def test_the_last_change_of_each_key_is_kept(monkeypatch: Any) -> None:
     pending = PendingStates(Clock())
     changes = Change(CREATED, "a"), Change(NEXT_INTERACTION_UPDATED, "c"), Change(UPDATED, "a")
     _add(pending, *changes, Change(CREATED, "b"), Change(DUE, "b"))
-    list(pending.records(lambda *_: b"", NoRows()))
+    [build() for build in pending.builders(lambda *_: b"", NoRows())]
     assert made == [
         (INTERACTION_STATE, 2, UPDATED),
         (NEXT_INTERACTION_STATE, 1, NEXT_INTERACTION_UPDATED),
@@ -130,7 +130,7 @@ def test_rows_that_changed_are_read_once_each() -> None:
     pending.add(_entry(entity="b", record=RecordChange(kind="deal", id="d", after={})), ())
     pending.add(_entry(record=RecordChange(kind="interaction_type", id="call", after={})), ())
     assert len(pending) == 4, "two customers, a deal, and the dictionary of their organization"
-    assert list(pending.records(lambda *_: b"", rows)) == []
+    assert [build() for build in pending.builders(lambda *_: b"", rows)] == []
     assert rows.asked == [["a", "b"], ["d"], [("t", "o")]]
 
 
@@ -138,11 +138,11 @@ def test_the_default_types_are_read_with_the_first_interaction_of_a_scope() -> N
     """A customer alone stores no types, however long before its first interaction it is published."""
     pending, rows = PendingStates(Clock()), NoRows()
     pending.add(_entry(entity="a"), ())
-    list(pending.records(lambda *_: b"", rows))
+    [build() for build in pending.builders(lambda *_: b"", rows)]
     pending.clear()
     assert rows.asked == [["a"]]
     for _ in range(2):
         pending.add(_entry(entity="a", interaction=True), ())
-        list(pending.records(lambda *_: b"", rows))
+        [build() for build in pending.builders(lambda *_: b"", rows)]
         pending.clear()
     assert rows.asked == [["a"], ["a"], [("t", "o")], ["a"]]

@@ -26,7 +26,6 @@ class Servers:
         monkeypatch.setattr(commands, "outcomes_of", self._outcomes_of)
         monkeypatch.setattr(commands, "have_passed", lambda *_, **__: self.offset == 10)
         monkeypatch.setattr(commands, "server_time", lambda _: datetime(2026, 3, 2, tzinfo=UTC))
-        monkeypatch.setattr(commands, "consumed", lambda *_: self.offset)
         monkeypatch.setattr("streams.jobs.commands.time.monotonic", lambda: self.now)
         monkeypatch.setattr("streams.jobs.commands.time.sleep", self._sleep)
 
@@ -35,7 +34,7 @@ class Servers:
 
     def _sleep(self, _: float) -> None:
         self.now += 1.0
-        assert self.now < 100, "it waits for ever"
+        assert self.now < 100, "it never ends"
         if self.now > 20:
             self.offset = 10
             self.known |= self.last
